@@ -1,0 +1,122 @@
+"""The one rule that turns the bytes of a picture into what a model sees.
+
+The trainer and the gateway call the same `decode`, so training and serving cannot disagree. Strangers'
+bytes are parsed here: only the formats named below, never more pixels than the limit, every failure an
+ImageError. The only module that knows Pillow; it returns plain bytes, so that no caller needs numpy.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageOps
+
+from contract.records import ImageSpec
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""Pillow's names. Formats that call other programs (EPS) or have rarely fuzzed parsers stay out."""
+
+MAX_PIXELS = 50_000_000
+"""Default limit of width × height: above the largest phone cameras that deliver files, below a bomb."""
+
+# Pillow's own limit warns at one size and raises at twice that; ours is checked before decoding instead.
+Image.MAX_IMAGE_PIXELS = None
+
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_WHITE = (255, 255, 255)
+
+
+class ImageError(ValueError):
+    """The bytes are not a picture that can be used; the message says why."""
+
+
+class NotAnImageError(ImageError):
+    """The bytes are empty, of no known format, truncated or corrupt."""
+
+
+class TooManyPixelsError(ImageError):
+    """The header announces more pixels than the limit; nothing was decoded."""
+
+
+def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Decode, orient, flatten and resize one picture.
+
+    Args:
+        data: an encoded picture in one of FORMATS; of an animation, the first frame counts.
+        spec: the model's size, resampling filter and fit.
+        max_pixels: limit of width × height, read from the header before any pixel is decoded.
+
+    Returns:
+        uint8, [height, width, 3], RGB, 0–255, row-major, as bytes.
+
+    Raises:
+        NotAnImageError, TooManyPixelsError.
+    """
+    if not data:
+        raise NotAnImageError("the file is empty (0 bytes)")
+    image = _open(data, max_pixels)
+    try:
+        return _fit(_to_rgb(_oriented(_drafted(image, spec))), spec).tobytes()
+    except Exception as error:  # Pillow's parsers raise a dozen types on corrupt data
+        raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception as error:
+        raise NotAnImageError(f"not a picture; expected one of {', '.join(FORMATS)}") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise TooManyPixelsError(f"{width} × {height} pixels; at most {max_pixels:,} are accepted")
+    return image
+
+
+def _drafted(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 of the size, never below twice what the model takes.
+
+    Colours are left alone: a CMYK file must not be read as RGB.
+    """
+    if image.format == "JPEG":
+        side = 2 * max(spec.height, spec.width)
+        image.draft(None, (side, side))
+    return image
+
+
+def _oriented(image: Image.Image) -> Image.Image:
+    """Turn the picture upright by its EXIF orientation; a broken EXIF block counts as none."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, TypeError, ValueError, KeyError, SyntaxError, ZeroDivisionError):
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any colour mode to RGB: 16 bits by their high byte, transparency on white."""
+    image.load()
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    elif image.mode == "F":
+        raise ValueError("pixels are floating-point numbers of unknown range")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return _on_white(image.convert("RGBA"))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    flat = Image.new("RGB", image.size, _WHITE)
+    flat.paste(image, mask=image.getchannel("A"))
+    return flat
+
+
+def _fit(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    size = (spec.width, spec.height)
+    if image.size == size:
+        return image
+    if spec.fit == "cover":
+        return ImageOps.fit(image, size, method=_FILTERS[spec.resampling])
+    return image.resize(size, _FILTERS[spec.resampling])

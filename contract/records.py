@@ -1,0 +1,274 @@
+"""The records that cross a process boundary as JSON: specs, results, cards, rollouts.
+
+Each is frozen and refuses unknown fields, so that a misspelt key is an error where it was written.
+Paths and renames are contract.layout's business; what an image is, contract.images'.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+"""A model or dataset name: one path segment, one label value in Kubernetes and Prometheus."""
+
+RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""A training run's id: one path segment and one Kubernetes object name."""
+
+VersionNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, closed, JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON with an indent, ending in a newline: these files are read by people too."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+Resampling = Literal["bilinear", "bicubic", "lanczos"]
+Fit = Literal["cover", "stretch"]
+
+
+class ImageSpec(Record):
+    """What a model takes: an RGB image of one size, and the rule that makes it from any picture."""
+
+    height: int = Field(ge=1, le=4096)
+    width: int = Field(ge=1, le=4096)
+    resampling: Resampling = "lanczos"
+    fit: Fit = "cover"
+    """cover: fill the frame and cut what hangs over, centred; stretch: ignore the aspect ratio."""
+
+    @property
+    def bytes_per_image(self) -> int:
+        """Bytes of one decoded image: height × width × 3."""
+        return self.height * self.width * 3
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+class RunState(StrEnum):
+    """Where a training run stands. `rejected` means: trained, but the gate refused it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True once the run can change no more."""
+        return self not in (RunState.QUEUED, RunState.RUNNING)
+
+
+Preset = Literal["tiny", "default", "best"]
+
+
+class TrainingSpec(Record):
+    """Everything a training run needs to know; written to runs/<run_id>/spec.json before it starts."""
+
+    run_id: RunId
+    model: Name
+    data: str
+    """Folder of class folders, or of train/ and test/ with class folders in them."""
+    models: str = "models"
+    """The model store that the version is published to."""
+    preset: Preset = "default"
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
+    """Overrides the preset's."""
+    batch_size: int | None = Field(default=None, ge=1, le=65_536)
+    image: ImageSpec | None = None
+    """Overrides the size taken from the data."""
+    created_at: AwareDatetime = Field(default_factory=now)
+
+
+class Problem(Record):
+    """Why something ended badly: a code for programs, a sentence with the way out for people."""
+
+    code: str
+    message: str
+
+
+class TrainingResult(Record):
+    """How a run ended; written once to runs/<run_id>/result.json."""
+
+    run_id: RunId
+    model: Name
+    state: RunState
+    version: VersionNumber | None = None
+    """The published version, when the state is `succeeded`."""
+    accuracy: Share | None = None
+    error: Problem | None = None
+    started_at: AwareDatetime
+    finished_at: AwareDatetime = Field(default_factory=now)
+
+    @model_validator(mode="after")
+    def _ended(self) -> Self:
+        if not self.state.is_final:
+            raise ValueError(f"a result states how a run ended; {self.state} is no end")
+        return self
+
+
+class ProgressEvent(Record):
+    """One line of runs/<run_id>/progress.jsonl."""
+
+    at: AwareDatetime = Field(default_factory=now)
+    phase: Literal["load", "fit", "evaluate", "export", "gate", "publish"]
+    message: str = ""
+    done: int = Field(default=0, ge=0)
+    """Steps done in this phase, out of `total`; 0 of 0 when the phase does not count."""
+    total: int = Field(default=0, ge=0)
+    epoch: int | None = None
+    values: dict[str, float] = Field(default_factory=dict)
+    """Curve values, e.g. loss, accuracy, validation_loss, validation_accuracy, images_per_second."""
+
+
+# --- evaluation ---------------------------------------------------------------------------------
+
+
+class ClassMetrics(Record):
+    """One row of the per-class table."""
+
+    label: str
+    examples: int = Field(ge=0)
+    precision: Share
+    recall: Share
+    f1: Share
+    roc_auc: Share | None
+    """One-vs-rest; None where the split holds no example, or nothing but examples, of the class."""
+
+
+class AverageMetrics(Record):
+    """Precision, recall and F1 averaged over the classes."""
+
+    precision: Share
+    recall: Share
+    f1: Share
+
+
+class CalibrationBin(Record):
+    """Predictions whose confidence (top score) fell into (lower, upper]."""
+
+    lower: Share
+    upper: Share
+    examples: int = Field(ge=0)
+    confidence: Share
+    accuracy: Share
+
+
+class Evaluation(Record):
+    """Metrics of one version on one split."""
+
+    split: str
+    examples: int = Field(ge=1)
+    accuracy: Share
+    macro: AverageMetrics
+    weighted: AverageMetrics
+    roc_auc: Share | None
+    """Macro mean of one-vs-rest ROC-AUC over the classes where it is defined."""
+    log_loss: float = Field(ge=0)
+    expected_calibration_error: Share
+    """Σ_b (n_b/n)·|accuracy_b − confidence_b| over 15 equal-width bins (Guo et al., 2017)."""
+    calibration: list[CalibrationBin]
+    per_class: list[ClassMetrics]
+    confusion_matrix: list[list[int]]
+    """[true class][predicted class], in the order of the card's labels."""
+
+
+# --- model card ---------------------------------------------------------------------------------
+
+
+class SkippedFile(Record):
+    """A file of the dataset that was not used, and why."""
+
+    path: str
+    reason: str
+
+
+class DatasetProfile(Record):
+    """What a version was made from."""
+
+    name: str
+    digest: str
+    """SHA-256 over the sorted (split, label, content hash) of every example used."""
+    examples: dict[str, int]
+    """Examples per split: train, validation, test."""
+    class_counts: dict[str, dict[str, int]]
+    """Examples per split and label."""
+    skipped: list[SkippedFile] = Field(default_factory=list)
+    """The first hundred; `skipped_count` has them all."""
+    skipped_count: int = Field(default=0, ge=0)
+
+
+class EncodedImages(Record):
+    """How `serving_bytes`, which decodes with TensorFlow, compares to contract.images."""
+
+    formats: list[str]
+    label_agreement: Share
+    """Share of `examples` for which both paths name the same label."""
+    examples: int = Field(ge=1)
+
+
+class ModelCard(Record):
+    """model_card.json in every version directory. The version's number is the directory's name."""
+
+    schema_version: Literal[1] = 1
+    model: Name
+    run_id: RunId
+    parent_version: VersionNumber | None = None
+    created_at: AwareDatetime = Field(default_factory=now)
+    labels: list[str] = Field(min_length=2)
+    """In the order of the model's outputs."""
+    image: ImageSpec
+    input_name: str = "images"
+    output_name: str = "probabilities"
+    """Names in the signature `serving_default`: uint8 [N, H, W, 3] → float32 [N, classes], rows sum to 1."""
+    allowed_batch_sizes: list[int] = Field(default_factory=list)
+    """Ascending; the sizes that were warmed up, to which a model server may pad."""
+    temperature: float = Field(gt=0)
+    dataset: DatasetProfile
+    hyper_parameters: dict[str, str | int | float | bool]
+    validation: Evaluation
+    test: Evaluation | None = None
+    """None when the data holds no test split."""
+    encoded_images: EncodedImages | None = None
+    parameters: int = Field(ge=0)
+    software: dict[str, str] = Field(default_factory=dict)
+
+
+# --- rollout ------------------------------------------------------------------------------------
+
+
+class Rollout(Record):
+    """models/<model>/rollout.json: which version answers. One writer: the gateway's rollout service."""
+
+    schema_version: Literal[1] = 1
+    model: Name
+    policy: Literal["follow-latest", "gated"] = "follow-latest"
+    stable: VersionNumber | None = None
+    previous_stable: VersionNumber | None = None
+    canary: VersionNumber | None = None
+    canary_share: Share = 0.0
+    pinned: list[VersionNumber] = Field(default_factory=list)
+    updated_at: AwareDatetime = Field(default_factory=now)
+
+    @property
+    def loaded(self) -> list[int]:
+        """The versions that every model server must hold, ascending."""
+        named = [self.stable, self.previous_stable, self.canary]
+        return sorted({version for version in named if version is not None})
