@@ -8,6 +8,7 @@ ImageError. The only module that knows Pillow; it returns plain bytes, so that n
 from __future__ import annotations
 
 import io
+import sys
 
 from PIL import Image, ImageOps
 
@@ -63,6 +64,27 @@ def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
         return _fit(_to_rgb(_oriented(_drafted(image, spec))), spec).tobytes()
     except Exception as error:  # Pillow's parsers raise a dozen types on corrupt data
         raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels as the header states them; nothing is decoded. Raises NotAnImageError."""
+    return _open(data, sys.maxsize).size
+
+
+def encode_png(pixels: bytes, height: int, width: int) -> bytes:
+    """Encode pixels without loss, so that `decode` at this size gives the same bytes back.
+
+    Args:
+        pixels: uint8, [height, width, 3], RGB, 0–255, row-major.
+
+    Raises:
+        ValueError: the number of bytes is not height × width × 3.
+    """
+    if len(pixels) != height * width * 3:
+        raise ValueError(f"{len(pixels)} bytes of pixels; expected {height} × {width} × 3")
+    file = io.BytesIO()
+    Image.frombytes("RGB", (width, height), pixels).save(file, format="PNG")
+    return file.getvalue()
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:

@@ -250,7 +250,7 @@ def split_of(digest: str, shares: SplitShares) -> Split:
 
 
 def _uniform(hex_digits: str) -> float:
-    return int(hex_digits, 16) / 16 ** len(hex_digits)
+    return int(hex_digits, 16) / float(16 ** len(hex_digits))
 
 
 def example_path(store: Path, dataset: str, split: Split, label: str, digest: str, extension: str) -> Path:

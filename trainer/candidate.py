@@ -1,0 +1,182 @@
+"""From a fitted network to a candidate: a version directory that nobody serves yet.
+
+The order is the point. Temperature and metrics on validation come first, then the SavedModel is written
+and frozen, and only then are the test pictures opened, to be judged by that very SavedModel.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from contract import layout
+from contract.records import (
+    EncodedImages,
+    Evaluation,
+    ModelCard,
+    ProgressEvent,
+    SkippedFile,
+    TrainingSpec,
+)
+from trainer import data, plots
+from trainer.config import Recipe
+from trainer.evaluate import evaluate, fit_temperature
+from trainer.export import ALLOWED_BATCH_SIZES, ENCODED_FORMATS, ENCODED_SUFFIXES, Exported, export
+from trainer.fit import Fit
+from trainer.model import Architecture
+from trainer.progress import Reporter, read_events
+from trainer.served import FloatArray, SavedVersion
+
+PLOTS = "plots"
+MIN_LABEL_AGREEMENT = 0.995
+"""Below this share of equal labels, `serving_bytes` is reported as differing from contract.images."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves: the network with its best weights, and all it was made from."""
+
+    spec: TrainingSpec
+    recipe: Recipe
+    data: data.TrainingData
+    architecture: Architecture
+    fit: Fit
+
+    @property
+    def network(self) -> keras.Model:
+        """The unfolded network."""
+        return self.fit.network
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One split as the SavedModel sees it."""
+
+    examples: data.Examples
+    probabilities: FloatArray
+    evaluation: Evaluation
+
+
+def make_candidate(fitted: Fitted, run: layout.RunPaths, reporter: Reporter) -> ModelCard:
+    """Write the candidate into the run's directory, visible by one rename, and return its card."""
+    staging = run.root / ".candidate"
+    shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(run.candidate, ignore_errors=True)
+    temperature = _calibrate(fitted, reporter)
+    reporter.event(ProgressEvent(phase="export", message="writing the SavedModel"))
+    export(
+        Exported(fitted.spec.model, fitted.network, fitted.architecture, fitted.data.image, temperature),
+        staging,
+    )
+    reporter.check()
+    card = _judge(fitted, temperature, staging, run, reporter)
+    layout.write_atomically(staging / layout.CARD, card.to_json())
+    reporter.check()
+    staging.rename(run.candidate)
+    return card
+
+
+def _calibrate(fitted: Fitted, reporter: Reporter) -> float:
+    validation = fitted.data.validation
+    temperature = fit_temperature(fitted.fit.logits(validation.images), validation.truth)
+    reporter.event(
+        ProgressEvent(
+            phase="evaluate", message=f"temperature {temperature:.3f}", values={"temperature": temperature}
+        )
+    )
+    return temperature
+
+
+def _judge(
+    fitted: Fitted, temperature: float, folder: Path, run: layout.RunPaths, reporter: Reporter
+) -> ModelCard:
+    """Evaluate the frozen SavedModel and describe it."""
+    served = SavedVersion(folder)
+    validation = _evaluate("validation", fitted.data.validation, fitted, served)
+    test, skipped = _load_test(fitted, reporter)
+    judged = _evaluate("test", test, fitted, served) if test else validation
+    reporter.event(_metrics_event(judged.evaluation))
+    plots.write_plots(
+        folder / PLOTS, judged.evaluation, judged.examples.truth, judged.probabilities, read_events(run)
+    )
+    return ModelCard(
+        model=fitted.spec.model,
+        run_id=fitted.spec.run_id,
+        labels=fitted.data.labels,
+        image=fitted.data.image,
+        allowed_batch_sizes=list(ALLOWED_BATCH_SIZES),
+        temperature=temperature,
+        dataset=data.profile(fitted.data, test, fitted.data.skipped + skipped),
+        hyper_parameters={
+            **fitted.recipe.as_card_entries(),
+            "preset": fitted.spec.preset,
+            "seed": fitted.spec.seed,
+            "batch_size": fitted.fit.batch_size,
+        },
+        validation=validation.evaluation,
+        test=judged.evaluation if test else None,
+        encoded_images=_compare_decoders(judged, fitted, served, reporter),
+        parameters=fitted.network.count_params(),
+        software=_software(),
+    )
+
+
+def _load_test(fitted: Fitted, reporter: Reporter) -> tuple[data.Examples | None, list[SkippedFile]]:
+    reporter.event(
+        ProgressEvent(phase="evaluate", message="the candidate is frozen; opening the test pictures")
+    )
+    examples, skipped = data.load_test(
+        fitted.data.root,
+        fitted.data.labels,
+        fitted.data.image,
+        seen=fitted.data.digests,
+        progress=reporter.counter("reading test pictures"),
+    )
+    return examples if len(examples) else None, skipped
+
+
+def _evaluate(split: str, examples: data.Examples, fitted: Fitted, served: SavedVersion) -> _Judged:
+    probabilities = served.probabilities(examples.images)
+    return _Judged(
+        examples, probabilities, evaluate(split, fitted.data.labels, examples.truth, probabilities)
+    )
+
+
+def _compare_decoders(
+    judged: _Judged, fitted: Fitted, served: SavedVersion, reporter: Reporter
+) -> EncodedImages | None:
+    """Label agreement of `serving_bytes` with contract.images, on the files whose format it decodes."""
+    paths = judged.examples.paths
+    chosen = [index for index, path in enumerate(paths) if Path(path).suffix.lower() in ENCODED_SUFFIXES]
+    if not chosen:
+        return None
+    files = [fitted.data.root / paths[index] for index in chosen]
+    ours = judged.probabilities[chosen].argmax(axis=1)
+    agreement = float(np.mean(served.probabilities_of_files(files).argmax(axis=1) == ours))
+    message = f"serving_bytes names the same label for {agreement:.2%} of {len(chosen)} pictures"
+    if agreement < MIN_LABEL_AGREEMENT:
+        message += f", less than {MIN_LABEL_AGREEMENT:.1%}: prefer serving_default"
+    reporter.event(ProgressEvent(phase="evaluate", message=message, values={"label_agreement": agreement}))
+    return EncodedImages(formats=list(ENCODED_FORMATS), label_agreement=agreement, examples=len(chosen))
+
+
+def _metrics_event(evaluation: Evaluation) -> ProgressEvent:
+    return ProgressEvent(
+        phase="evaluate",
+        message=(
+            f"{evaluation.split}: accuracy {evaluation.accuracy:.4f}, macro F1 {evaluation.macro.f1:.4f}, "
+            f"calibration error {evaluation.expected_calibration_error:.4f} on {evaluation.examples} pictures"
+        ),
+        values={f"{evaluation.split}_accuracy": evaluation.accuracy},
+    )
+
+
+def _software() -> dict[str, str]:
+    packages = ("tensorflow", "keras", "numpy", "pillow")
+    return {"python": platform.python_version(), **{name: installed_version(name) for name in packages}}

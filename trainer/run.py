@@ -1,0 +1,174 @@
+"""One training run, from its spec to its result.
+
+Every step can be repeated: a run that was killed at any moment is started again with the same command
+and goes on from its last checkpoint, its finished candidate or its published version. What ends a run
+is written to result.json, once.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import keras
+
+from contract import layout
+from contract.records import (
+    ModelCard,
+    Problem,
+    ProgressEvent,
+    RunState,
+    TrainingResult,
+    TrainingSpec,
+    now,
+)
+from trainer import data, model
+from trainer.candidate import Fitted, make_candidate
+from trainer.config import recipe_for
+from trainer.errors import CancelledError, TrainerError
+from trainer.fit import EpochReport, Fit, Hooks, StepReport
+from trainer.hardware import training_precision
+from trainer.progress import Reporter
+from trainer.spec import read_spec
+
+log = logging.getLogger(__name__)
+WHITENING_EXAMPLES = 5000
+
+
+def execute(paths: layout.RunPaths) -> TrainingResult:
+    """Carry out the run whose spec lies in `paths`, or say how it ended if it already has.
+
+    Raises:
+        TrainerError: the spec cannot be read, or another process works on this run.
+        OSError: the result itself could not be written (a full disk); run it again to go on.
+    """
+    spec = read_spec(paths)
+    with _sole_process(paths):
+        if (known := finished(paths)) is not None:
+            return known
+        reporter, started = Reporter(paths), now()
+        with reporter.running():
+            result = _result(spec, paths, reporter, started)
+        layout.write_atomically(paths.result, result.to_json())
+    return result
+
+
+def finished(paths: layout.RunPaths) -> TrainingResult | None:
+    """How the run ended, if it did for good: failed and cancelled runs may be started again."""
+    try:
+        result = TrainingResult.model_validate_json(paths.result.read_bytes())
+    except FileNotFoundError:
+        return None
+    is_cancelled = result.state is RunState.CANCELLED and paths.cancel.exists()
+    return result if is_cancelled or result.state in (RunState.SUCCEEDED, RunState.REJECTED) else None
+
+
+@contextmanager
+def _sole_process(paths: layout.RunPaths) -> Iterator[None]:
+    """Keep a second trainer out of this run; the kernel lets go when the process dies."""
+    with (paths.root / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainerError(f"another process is working on run {paths.run_id}") from error
+        yield
+
+
+def _result(
+    spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter, started: datetime
+) -> TrainingResult:
+    def ended(state: RunState, error: Problem | None = None) -> TrainingResult:
+        return TrainingResult(
+            run_id=spec.run_id, model=spec.model, state=state, error=error, started_at=started
+        )
+
+    try:
+        version, card = _train(spec, paths, reporter)
+    except CancelledError as error:
+        return ended(RunState.CANCELLED, Problem(code=error.code, message=str(error)))
+    except TrainerError as error:
+        return ended(RunState.FAILED, Problem(code=error.code, message=str(error)))
+    except OSError as error:
+        code = "disk_full" if error.errno == errno.ENOSPC else "storage_failed"
+        message = f"{error}; nothing is lost: make room and run the same command again"
+        return ended(RunState.FAILED, Problem(code=code, message=message))
+    except Exception as error:
+        log.exception("run %s failed", spec.run_id)
+        return ended(RunState.FAILED, Problem(code="unexpected", message=f"{type(error).__name__}: {error}"))
+    accuracy = (card.test or card.validation).accuracy
+    return ended(RunState.SUCCEEDED).model_copy(update={"version": version, "accuracy": accuracy})
+
+
+def _train(spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter) -> tuple[int, ModelCard]:
+    """load → fit → export → evaluate → publish, skipping what an earlier try finished."""
+    try:
+        card = ModelCard.model_validate_json((paths.candidate / layout.CARD).read_bytes())
+    except (OSError, ValueError):
+        fitted = _fit(spec, _load(spec, reporter), paths, reporter)
+        card = make_candidate(fitted, paths, reporter)
+    store = layout.ModelPaths(Path(spec.models), spec.model)
+    version = layout.publish(paths.candidate, store, spec.run_id)
+    reporter.event(ProgressEvent(phase="publish", message=f"published {spec.model} version {version}"))
+    return version, card
+
+
+def _load(spec: TrainingSpec, reporter: Reporter) -> data.TrainingData:
+    loaded = data.load_training(Path(spec.data), spec.image, progress=reporter.counter("reading pictures"))
+    message = (
+        f"{len(loaded.train)} training and {len(loaded.validation)} validation pictures, "
+        f"{len(loaded.labels)} classes, {loaded.image.width}×{loaded.image.height}"
+    )
+    if loaded.skipped:
+        first = loaded.skipped[0]
+        message += f"; {len(loaded.skipped)} skipped, first {first.path}: {first.reason}"
+    reporter.event(ProgressEvent(phase="load", message=message))
+    return loaded
+
+
+def _fit(spec: TrainingSpec, loaded: data.TrainingData, paths: layout.RunPaths, reporter: Reporter) -> Fitted:
+    recipe = recipe_for(spec)
+    architecture = model.Architecture(
+        loaded.image.height, loaded.image.width, len(loaded.labels), recipe.widths
+    )
+    keras.utils.set_random_seed(spec.seed)
+    mean, deviation = model.channel_statistics(loaded.train.images)
+    network = model.build(
+        architecture, mean, deviation, spec.seed, training_precision(), norm=model.FusedBatchNormalization
+    )
+    model.whiten(network, loaded.train.images[:WHITENING_EXAMPLES], mean, deviation)
+    hooks = _hooks(reporter, recipe.epochs)
+    fit = Fit(network, recipe, loaded.train, loaded.validation, spec.seed, paths.checkpoint, hooks)
+    fit.run()
+    return Fitted(spec, recipe, loaded, architecture, fit)
+
+
+def _hooks(reporter: Reporter, epochs: int) -> Hooks:
+    def on_step(report: StepReport) -> None:
+        note = f"epoch {report.epoch}/{epochs}, loss {report.loss:.3f}"
+        reporter.tick("training", report.step, report.steps, note)
+
+    def on_epoch(report: EpochReport) -> None:
+        message = (
+            f"epoch {report.epoch}/{epochs}: loss {report.loss:.3f}, accuracy {report.accuracy:.3f}, "
+            f"validation {report.validation_accuracy:.4f}{' (best)' if report.is_best else ''}, "
+            f"{report.images_per_second:.0f} images/s"
+        )
+        values = {
+            "loss": report.loss,
+            "accuracy": report.accuracy,
+            "validation_loss": report.validation_loss,
+            "validation_accuracy": report.validation_accuracy,
+            "learning_rate": report.learning_rate,
+            "images_per_second": report.images_per_second,
+        }
+        event = ProgressEvent(
+            phase="fit", message=message, done=report.epoch, total=epochs, epoch=report.epoch, values=values
+        )
+        reporter.event(event)
+
+    return Hooks(on_step, on_epoch)
