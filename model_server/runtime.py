@@ -1,0 +1,79 @@
+"""TensorFlow's first import in this process: what it says on the console, and how many threads it takes.
+
+Variables that the user set are left alone, and with TF_CPP_MIN_LOG_LEVEL set nothing is silenced.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from model_server.cpus import thread_count
+
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_ERRORS_ONLY = {_LOG_LEVEL: "2", "GRPC_VERBOSITY": "ERROR"}
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Sizes of TensorFlow's two pools; 0 stands for the CPU limit of the container."""
+
+    intra_op: int = 0
+    inter_op: int = 0
+
+    def resolved(self) -> Threads:
+        """The same with numbers for zeros."""
+        automatic = thread_count()
+        return Threads(self.intra_op or automatic, self.inter_op or automatic)
+
+
+def session_options(threads: Threads) -> Any:
+    """Import TensorFlow; a ConfigProto for every session.
+
+    The first session sizes the pools of the process, so all sessions must be given the same.
+    """
+    with _quiet():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sizes = threads.resolved()
+    log_sizes = {"intra_op": sizes.intra_op, "inter_op": sizes.inter_op}
+    logging.getLogger(__name__).info("TensorFlow's threads", extra=log_sizes)
+    return tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=sizes.intra_op,
+        inter_op_parallelism_threads=sizes.inter_op,
+        allow_soft_placement=True,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the banner about oneDNN and the warnings about absent GPUs off the console.
+
+    They are written below Python, before any log level applies. Should the block fail, they are shown.
+    """
+    if _LOG_LEVEL in os.environ:
+        yield
+        return
+    for name, value in _ERRORS_ONLY.items():
+        os.environ.setdefault(name, value)
+    sys.stderr.flush()
+    console = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(console, said.read())
+            raise
+        finally:
+            os.dup2(console, 2)
+            os.close(console)

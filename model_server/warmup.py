@@ -1,0 +1,65 @@
+"""Replays the requests that a SavedModel brings along, so that its first caller does not pay for them.
+
+assets.extra/tf_serving_warmup_requests is a TFRecord file of PredictionLog. A record that fails fails the
+load, as upstream. Which servable a record names does not matter: it is replayed on the one being loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from contract import tfserving_api
+from model_server.errors import Code, ServingError, invalid_argument
+
+log = logging.getLogger(__name__)
+
+REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
+MAX_RECORDS = 1000
+_NOT_YET = frozenset({"classify_log", "regress_log", "multi_inference_log"})
+
+
+def replay(version: Path, predict: Callable[[Any], object]) -> int:
+    """Send every PredictRequest of the version's file to `predict`; returns how many there were.
+
+    Raises ServingError: what `predict` raised, INVALID_ARGUMENT for a record that is no PredictionLog or
+    for too many of them, DATA_LOSS for a file that is no TFRecord.
+    """
+    path = version / REQUESTS
+    if not path.is_file():
+        return 0
+    started = time.monotonic()
+    count = 0
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            count += 1
+            if count > MAX_RECORDS:
+                message = f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}"
+                raise invalid_argument(message)
+            _replay(record, path, predict)
+    except tf.errors.OpError as error:
+        message = f"{error.message}. Please verify your warmup data is in TFRecord format."
+        raise ServingError(Code.DATA_LOSS, message) from error
+    seconds = round(time.monotonic() - started, 3)
+    log.info("warm-up requests replayed", extra={"path": path, "records": count, "seconds": seconds})
+    return count
+
+
+def _replay(record: bytes, path: Path, predict: Callable[[Any], object]) -> None:
+    try:
+        entry = tfserving_api.PredictionLog.FromString(record)
+    except DecodeError as error:
+        raise invalid_argument(f"Failed to parse warmup record from {path}: {error}") from error
+    kind = entry.WhichOneof("log_type")
+    if kind == "predict_log":
+        predict(entry.predict_log.request)
+    elif kind in _NOT_YET:
+        log.warning("a warm-up request of this kind is not replayed", extra={"kind": kind, "path": path})
+    else:
+        raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
