@@ -62,6 +62,8 @@ def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
     image = _open(data, max_pixels)
     try:
         return _fit(_to_rgb(_oriented(_drafted(image, spec))), spec).tobytes()
+    except ImageError:
+        raise
     except Exception as error:  # Pillow's parsers raise a dozen types on corrupt data
         raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
 
@@ -103,7 +105,7 @@ def _drafted(image: Image.Image, spec: ImageSpec) -> Image.Image:
 
     Colours are left alone: a CMYK file must not be read as RGB.
     """
-    if image.format == "JPEG":
+    if image.format in ("JPEG", "MPO"):  # MPO: a JPEG with further pictures behind it, from telephones
         side = 2 * max(spec.height, spec.width)
         image.draft(None, (side, side))
     return image
@@ -120,10 +122,12 @@ def _oriented(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Any colour mode to RGB: 16 bits by their high byte, transparency on white."""
     image.load()
-    if image.mode.startswith("I"):
-        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-    elif image.mode == "F":
-        raise ValueError("pixels are floating-point numbers of unknown range")
+    if image.mode in ("I", "F"):
+        raise NotAnImageError("the pixels are 32-bit numbers of unknown range; expected 8 or 16 bits")
+    if image.mode.startswith("I;16"):
+        # A transparent colour is dropped: it is a 16-bit number, and would be compared with 8 bits.
+        image.info.pop("transparency", None)
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image.convert("RGBA"))
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -59,7 +59,8 @@ def _save_saved_model(exported: Exported, folded: keras.Model, folder: Path) -> 
         return {"probabilities": tf.nn.softmax(logits * inverse_temperature)}
 
     module = tf.Module()
-    module.network = folded  # tracked, so that its variables are saved
+    # The raw variables: tracked through Keras, a session (as TensorFlow Serving loads) does not find them.
+    module.weights = [variable.value for variable in folded.variables]
 
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return probabilities(images)

@@ -76,6 +76,23 @@ def test_the_saved_model_answers_with_probabilities(finished: Workshop) -> None:
     np.testing.assert_allclose(encoded, pixels, atol=1e-5)
 
 
+def test_a_session_loads_the_saved_model(finished: Workshop) -> None:
+    """TensorFlow Serving restores versions in a session: there the answers are the same."""
+    import tensorflow as tf
+
+    from trainer.served import SavedVersion
+
+    folder = finished.model.version(1)
+    images = np.random.default_rng(0).integers(0, 256, (5, 24, 24, 3), np.uint8)
+    graph = tf.Graph()
+    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(folder)).signature_def
+        signature = signatures["serving_default"]
+        feed = {signature.inputs["images"].name: images}
+        answered = session.run(signature.outputs["probabilities"].name, feed)
+    np.testing.assert_allclose(answered, SavedVersion(folder).probabilities(images), atol=1e-6)
+
+
 def test_encoded_pictures_of_other_sizes_are_cropped_and_resized(finished: Workshop) -> None:
     """TensorFlow's decoding of a large picture is near that of contract.images."""
     import io

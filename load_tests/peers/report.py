@@ -1,0 +1,186 @@
+"""From single runs of wrk to what is printed and kept: medians, ratios, and on what they were measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+PACKAGES = (
+    "rekindle",
+    "tensorflow",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "grpcio",
+    "protobuf",
+    "pillow",
+    "numpy",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What wrk measured once."""
+
+    contender: str
+    body: str
+    connections: int
+    round: int
+    requests: int
+    seconds: float
+    refused: int
+    """Answers with a status of 400 or more."""
+    broken: int
+    """Connections that could not be made, read or written."""
+    timeouts: int
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+
+    @property
+    def answered_per_second(self) -> float:
+        """Requests with a good answer, a second."""
+        return (self.requests - self.refused) / self.seconds
+
+
+@dataclass(frozen=True)
+class Line:
+    """The rounds of one contender, body and number of connections together."""
+
+    contender: str
+    body: str
+    connections: int
+    answered_per_second: float
+    """Median of the rounds, as are the latencies."""
+    slowest_round: float
+    fastest_round: float
+    p50_ms: float
+    p99_ms: float
+    failures: int
+    """Refused, broken and timed out, in all rounds."""
+    ratio: float | None
+    """Our answers a second to this contender's; None for ours, and where one of the two answered nothing."""
+
+
+def summarise(runs: Sequence[Run], reference: str) -> list[Line]:
+    """One line for each body, number of connections and contender, in the order in which they first ran."""
+    groups: dict[tuple[str, int, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.body, run.connections, run.contender), []).append(run)
+    rates = {key: median(run.answered_per_second for run in group) for key, group in groups.items()}
+    return [
+        Line(
+            contender=contender,
+            body=body,
+            connections=connections,
+            answered_per_second=rates[body, connections, contender],
+            slowest_round=min(run.answered_per_second for run in group),
+            fastest_round=max(run.answered_per_second for run in group),
+            p50_ms=median(run.p50_ms for run in group),
+            p99_ms=median(run.p99_ms for run in group),
+            failures=sum(run.refused + run.broken + run.timeouts for run in group),
+            ratio=_ratio(rates.get((body, connections, reference)), rates[body, connections, contender])
+            if contender != reference
+            else None,
+        )
+        for (body, connections, contender), group in sorted(groups.items(), key=lambda item: item[0][:2])
+    ]
+
+
+def _ratio(ours: float | None, theirs: float) -> float | None:
+    return ours / theirs if ours and theirs else None
+
+
+def as_table(lines: Sequence[Line], reference: str) -> Table:
+    """The lines for a terminal."""
+    title = f"Answers a second: median and range of the rounds; ratio: {reference} ÷ the contender"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    headings = (
+        "body",
+        "connections",
+        "contender",
+        "answers/s",
+        "range",
+        "p50 ms",
+        "p99 ms",
+        "failures",
+        "ratio",
+    )
+    for heading in headings:
+        is_text = heading in ("body", "contender")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(
+            line.body,
+            str(line.connections),
+            line.contender,
+            f"{line.answered_per_second:,.0f}",
+            f"{line.slowest_round:,.0f}–{line.fastest_round:,.0f}",
+            f"{line.p50_ms:.1f}",
+            f"{line.p99_ms:.1f}",
+            f"{line.failures:,}",
+            "" if line.ratio is None else f"{line.ratio:.2f}",
+        )
+    return table
+
+
+def as_document(
+    machine: dict[str, Any], settings: dict[str, Any], lines: Sequence[Line], runs: Sequence[Run]
+) -> dict[str, Any]:
+    """Everything, for a file: figures without the machine they were measured on say nothing."""
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hardware": machine,
+        "software": software(),
+        "settings": settings,
+        "summary": [asdict(line) for line in lines],
+        "runs": [asdict(run) for run in runs],
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, usable cores, memory, and how busy the machine was before."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+        "load_average": [round(value, 2) for value in os.getloadavg()],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def software() -> dict[str, str]:
+    """Versions of what took part."""
+    versions = {"system": platform.platform(), "python": platform.python_version(), "wrk": _wrk_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _wrk_version() -> str:
+    output = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
+    return output.partition("Copyright")[0].strip()
