@@ -1,0 +1,65 @@
+"""The command line: `python -m gateway serve | bootstrap | check`. Settings come from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from gateway import logs
+from gateway.errors import GatewayError
+from gateway.settings import Settings, load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
+    commands = {
+        "serve": (_serve, "answer HTTP until SIGTERM or SIGINT"),
+        "bootstrap": (_bootstrap, "write rollout.json and models.config from the versions that are there"),
+        "check": (_check, "validate the settings and reach every dependency"),
+    }
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for name, (_, help_text) in commands.items():
+        subparsers.add_parser(name, help=help_text)
+    chosen = parser.parse_args(arguments)
+    logs.configure()
+    try:
+        return commands[chosen.command][0](load_settings())
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(settings: Settings) -> int:
+    from gateway.app import create_app
+    from gateway.server import serve
+
+    serve(create_app(settings), settings)
+    return 0
+
+
+def _bootstrap(settings: Settings) -> int:
+    from gateway.bootstrap import bootstrap
+
+    for line in asyncio.run(bootstrap(settings)):
+        print(line)
+    return 0
+
+
+def _check(settings: Settings) -> int:
+    from gateway.check import faults
+
+    found = asyncio.run(faults(settings))
+    for fault in found:
+        print(f"gateway: {fault}", file=sys.stderr)
+    if not found:
+        print("gateway: settings, model store and model servers are well")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

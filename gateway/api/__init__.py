@@ -1,0 +1,1 @@
+"""HTTP in and out: one small file per resource. Nothing below this package knows HTTP."""

@@ -1,0 +1,103 @@
+"""GET /v1/models and below: which models and versions there are, and how they fare on the replicas."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from contract.tfserving_api import ModelVersionState
+from gateway.api.schemas import (
+    ModelSchema,
+    ModelsSchema,
+    ReplicaVersionSchema,
+    Role,
+    VersionDetailSchema,
+    VersionSchema,
+    VersionsSchema,
+    VersionState,
+    problem_responses,
+)
+from gateway.api.services import ServicesDependency
+from gateway.errors import CardError
+from gateway.ports import VersionStatus
+from gateway.rollout import ModelState, Statuses
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", summary="List models", responses=problem_responses(500))
+async def list_models(services: ServicesDependency) -> ModelsSchema:
+    """Every model of the store, by name."""
+    return ModelsSchema(models=[_model(state) for state in services.rollouts.models()])
+
+
+@router.get("/{model}/versions", summary="List versions", responses=problem_responses(404, 500))
+async def list_versions(model: str, services: ServicesDependency) -> VersionsSchema:
+    """Every version of a model, newest first, with its state on the replicas."""
+    state = services.rollouts.model(model)
+    statuses = await services.rollouts.statuses(model)
+    versions = [_version(state, version, statuses) for version in reversed(state.versions)]
+    return VersionsSchema(model=model, versions=versions)
+
+
+@router.get(
+    "/{model}/versions/{version}", summary="Show a version", responses=problem_responses(404, 422, 500)
+)
+async def show_version(
+    model: str, version: Annotated[int, Path(ge=1)], services: ServicesDependency
+) -> VersionDetailSchema:
+    """One version: its state on the replicas, and its model card."""
+    card, card_error = None, None
+    try:
+        card = (await services.rollouts.card_of(model, version)).card
+    except CardError as error:
+        card_error = str(error)
+    statuses = await services.rollouts.statuses(model)
+    shown = _version(services.rollouts.model(model), version, statuses)
+    return VersionDetailSchema(**dict(shown), card=card, card_error=card_error)
+
+
+def _model(state: ModelState) -> ModelSchema:
+    return ModelSchema(
+        name=state.name,
+        stable=state.rollout.stable,
+        versions=state.versions,
+        labels=state.served.card.labels if state.served else None,
+        error=state.error or state.card_error or None,
+    )
+
+
+def _version(state: ModelState, version: int, statuses: Statuses) -> VersionSchema:
+    known = {address: said[version] for address, said in statuses.items() if version in said}
+    return VersionSchema(
+        model=state.name,
+        version=version,
+        state=_state(state, version, known, len(statuses)),
+        role=_role(state, version),
+        error=state.failed.get(version),
+        replicas=[
+            ReplicaVersionSchema(replica=address, state=status.state.name, error=status.error or None)
+            for address, status in sorted(known.items())
+        ],
+    )
+
+
+def _state(state: ModelState, version: int, known: dict[str, VersionStatus], replicas: int) -> VersionState:
+    available = sum(status.state is ModelVersionState.AVAILABLE for status in known.values())
+    if version in state.failed:
+        return "failed"
+    if available:
+        return "available" if available == replicas else "partly available"
+    if state.loading is not None and state.loading.version == version:
+        return "loading"
+    return "not loaded" if replicas else "unknown"
+
+
+def _role(state: ModelState, version: int) -> Role | None:
+    roles: dict[int | None, Role] = {
+        state.rollout.canary: "canary",
+        state.rollout.previous_stable: "previous_stable",
+        state.rollout.stable: "stable",
+    }
+    return roles.get(version)

@@ -1,0 +1,48 @@
+"""What the routes are given, as one typed object, and the alias by which a signature asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gateway.api.uploads import Uploads
+from gateway.metrics import Metrics
+from gateway.prediction import PredictionService
+from gateway.replicas import Replicas
+from gateway.rollout import RolloutService
+
+
+@dataclass
+class Lifecycle:
+    """Where the process stands between start and end."""
+
+    is_draining: bool = False
+    """Set on SIGTERM: requests are still answered, but no more should be sent here."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The long-lived objects of one gateway process; built and closed by gateway.app."""
+
+    prediction: PredictionService
+    rollouts: RolloutService
+    replicas: Replicas
+    uploads: Uploads
+    metrics: Metrics
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def _services(request: Request) -> Services:
+    """The same as a coroutine: FastAPI would send a plain function to a thread on every request."""
+    return services_of(request)
+
+
+ServicesDependency = Annotated[Services, Depends(_services)]

@@ -1,0 +1,256 @@
+"""Many concurrent requests become few batches, without a timer.
+
+A replica that is idle pulls at once whatever waits; what arrives while its call runs forms the next
+batch. So an idle gateway adds no wait, and a busy one sends batches as large as its load. A batch holds
+images of one served version; a large request may be spread over several. Who pulls, and what happens
+when a call fails, is gateway.replicas' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.errors import DeadlineError, GatewayError, OverloadedError
+from gateway.metrics import Metrics
+from gateway.ports import Scores, ServedVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request's images, in their order."""
+
+    version: int
+    rows: Sequence[Sequence[float]]
+    queue_seconds: float
+    """From entering the queue until the first image was pulled."""
+    predict_seconds: float
+    """From then until the last row arrived."""
+
+
+class Ticket:
+    """One request in the queue: its images, its deadline, and the rows that have come back."""
+
+    __slots__ = (
+        "answered",
+        "deadline",
+        "entered_at",
+        "images",
+        "missing",
+        "pulled_at",
+        "rows",
+        "served",
+        "version",
+    )
+
+    def __init__(
+        self, served: ServedVersion, images: Sequence[bytes], deadline: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.served = served
+        self.images = images
+        self.deadline = deadline
+        self.entered_at = loop.time()
+        self.pulled_at = 0.0
+        self.rows: list[Sequence[float]] = [()] * len(images)
+        self.missing = len(images)
+        self.version = served.version
+        self.answered: asyncio.Future[None] = loop.create_future()
+
+    def fail(self, error: GatewayError) -> None:
+        """End the request with an error, unless it has ended."""
+        if not self.answered.done():
+            self.answered.set_exception(error)
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        waited = self.deadline - self.entered_at
+        self.fail(DeadlineError(f"no answer within {waited:.1f} s; send fewer images, or try again later"))
+
+    def fill(self, start: int, rows: Sequence[Sequence[float]], version: int) -> None:
+        """Take in the rows of images `start`, `start` + 1, …; the last ones complete the answer."""
+        self.rows[start : start + len(rows)] = rows
+        self.version = version
+        self.missing -= len(rows)
+        if not self.missing and not self.answered.done():
+            self.answered.set_result(None)
+
+
+class Slice:
+    """Images `start` to `stop` of a ticket: what is queued, pulled and, after a loss, given back."""
+
+    __slots__ = ("attempts", "start", "stop", "ticket")
+
+    def __init__(self, ticket: Ticket, start: int, stop: int, attempts: int = 0) -> None:
+        self.ticket = ticket
+        self.start = start
+        self.stop = stop
+        self.attempts = attempts
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def cut(self, count: int) -> Slice:
+        """Take the first `count` images away into a slice of their own."""
+        head = Slice(self.ticket, self.start, self.start + count, self.attempts)
+        self.start += count
+        return head
+
+
+class Batch:
+    """What one call carries: slices whose images belong to one served version."""
+
+    def __init__(self, served: ServedVersion, slices: Sequence[Slice]) -> None:
+        self.served = served
+        self.slices = slices
+
+    @property
+    def images(self) -> list[bytes]:
+        """The images of all slices, in order."""
+        return [image for part in self.slices for image in part.ticket.images[part.start : part.stop]]
+
+    @property
+    def deadline(self) -> float:
+        """The latest deadline of its requests: until then somebody waits."""
+        return max(part.ticket.deadline for part in self.slices)
+
+    def deliver(self, scores: Scores) -> None:
+        """Hand each request its rows."""
+        position = 0
+        for part in self.slices:
+            part.ticket.fill(part.start, scores.rows[position : position + len(part)], scores.version)
+            position += len(part)
+
+    def fail(self, error: GatewayError) -> None:
+        """End every request of the batch with the error."""
+        for part in self.slices:
+            part.ticket.fail(error)
+
+
+class BatchQueue:
+    """The one queue that every idle replica pulls from. Lives on one event loop."""
+
+    def __init__(self, max_batch_images: int, max_queued_images: int, metrics: Metrics) -> None:
+        self._max_batch = max_batch_images
+        self._max_queued = max_queued_images
+        self._metrics = metrics
+        self._lines: dict[ServedVersion, deque[Slice]] = {}
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._queued = 0
+
+    @property
+    def queued_images(self) -> int:
+        """Images that no replica has pulled yet."""
+        return self._queued
+
+    async def submit(self, served: ServedVersion, images: Sequence[bytes], deadline: float) -> Answer:
+        """Queue the images of one request and wait for all their rows.
+
+        Args:
+            images: at least one; each uint8, [height, width, 3], of the size that the card names.
+            deadline: on the event loop's clock.
+
+        Raises OverloadedError, DeadlineError, or the ReplicaError of the call. A caller that is
+        cancelled leaves the queue.
+        """
+        if self._queued + len(images) > self._max_queued:
+            self._metrics.images_shed.inc(len(images))
+            raise OverloadedError(
+                f"{self._queued} images are waiting and {len(images)} more would exceed {self._max_queued}; "
+                "try again in a moment"
+            )
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(served, images, deadline, loop)
+        self._enter(Slice(ticket, 0, len(images)))
+        expiry = loop.call_at(deadline, ticket.expire)
+        try:
+            await ticket.answered
+        except BaseException:
+            self._leave(ticket)
+            raise
+        finally:
+            expiry.cancel()
+        return Answer(
+            ticket.version, ticket.rows, ticket.pulled_at - ticket.entered_at, loop.time() - ticket.pulled_at
+        )
+
+    async def take(self) -> Batch:
+        """Wait until something is queued and pull the next batch."""
+        while not self._lines:
+            await self._wait_idle()
+        return self._pull()
+
+    def repeat(self, batch: Batch, error: GatewayError, max_attempts: int) -> None:
+        """Put the batch of a failed call to the front; what has had its attempts ends with the error."""
+        for part in batch.slices:
+            part.attempts += 1
+            if part.attempts >= max_attempts:
+                part.ticket.fail(error)
+        self.give_back(batch)
+
+    def give_back(self, batch: Batch) -> None:
+        """Put a batch that was not sent to the front, without what nobody waits for."""
+        for part in reversed(batch.slices):
+            if not part.ticket.answered.done():
+                self._enter(part, at_front=True)
+
+    def _enter(self, part: Slice, *, at_front: bool = False) -> None:
+        line = self._lines.setdefault(part.ticket.served, deque())
+        if at_front:
+            line.appendleft(part)
+        else:
+            line.append(part)
+        self._count(len(part))
+        self._wake()
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Remove what is still queued of a request that nobody waits for."""
+        line = self._lines.get(ticket.served, deque())
+        gone = [part for part in line if part.ticket is ticket]
+        for part in gone:
+            line.remove(part)
+            self._count(-len(part))
+        if not line:
+            self._lines.pop(ticket.served, None)
+
+    def _pull(self) -> Batch:
+        """The next batch of the version whose turn it is: versions take turns."""
+        served, line = next(iter(self._lines.items()))
+        now = asyncio.get_running_loop().time()
+        slices: list[Slice] = []
+        room = self._max_batch
+        while line and room:
+            part = line.popleft() if len(line[0]) <= room else line[0].cut(room)
+            part.ticket.pulled_at = part.ticket.pulled_at or now
+            slices.append(part)
+            room -= len(part)
+        del self._lines[served]
+        if line:
+            self._lines[served] = line
+            self._wake()
+        self._count(room - self._max_batch)
+        self._metrics.batch_images.observe(self._max_batch - room)
+        return Batch(served, slices)
+
+    def _count(self, images: int) -> None:
+        self._queued += images
+        self._metrics.images_queued.set(self._queued)
+
+    def _wake(self) -> None:
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    async def _wait_idle(self) -> None:
+        """Wait in turn. A waiter that is cancelled after it was woken passes the call on."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._idle.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()
+            raise

@@ -1,0 +1,128 @@
+"""Everything that can go wrong, in the words of the domain.
+
+GatewayError
+├── RequestError                    the caller sent something that cannot be used
+│   ├── NotAPictureError            not decodable: empty, unknown format, truncated, corrupt
+│   ├── UnsupportedTypeError        a Content-Type that is not accepted
+│   ├── TooLargeError               more bytes, pixels or parts than the limits
+│   ├── MalformedBodyError          broken multipart, no picture, text where a picture belongs
+│   ├── InvalidParameterError       a parameter out of its range
+│   ├── SlowBodyError               the body did not arrive in time
+│   ├── UnknownModelError           no model of that name
+│   └── UnknownVersionError         no such version of the model
+├── OverloadedError                 the queue or the memory for bodies is full
+├── UnavailableError                nothing can answer now; later it may
+│   ├── NoReplicaError              no model server can be reached
+│   └── NoVersionError              no version of the model is AVAILABLE
+├── DeadlineError                   the answer did not come before the deadline
+├── ReplicaError                    one model server replica did not answer as it should
+│   ├── ReplicaLostError            no connection, or it broke; another replica may do
+│   ├── ReplicaSlowError            it did not answer within the time of one attempt
+│   ├── VersionNotServedError       it does not hold the version
+│   └── ReplicaRejectedError        it refused, or answered with, what cannot be right
+├── StoreError                      a file of the model store cannot be used
+│   ├── CardError                   model_card.json is missing or unreadable
+│   └── RolloutFileError            rollout.json is unreadable
+└── ConfigurationError              the settings cannot work; the process does not start
+
+Domain errors know neither HTTP nor gRPC: gateway.api.problems maps them outward, and
+gateway.adapters.tfserving maps gRPC inward; both tables are tested for completeness.
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Base of all; the message quotes what arrived, what was expected and the way out."""
+
+
+class RequestError(GatewayError):
+    """The caller sent something that cannot be used."""
+
+
+class NotAPictureError(RequestError):
+    """The bytes cannot be decoded to a picture."""
+
+
+class UnsupportedTypeError(RequestError):
+    """The Content-Type is not accepted."""
+
+
+class TooLargeError(RequestError):
+    """More bytes, pixels or parts than the limits allow."""
+
+
+class MalformedBodyError(RequestError):
+    """The body does not have the announced form, or holds no picture."""
+
+
+class InvalidParameterError(RequestError):
+    """A parameter is out of its range."""
+
+
+class SlowBodyError(RequestError):
+    """The body did not arrive in time."""
+
+
+class UnknownModelError(RequestError):
+    """There is no model of that name."""
+
+
+class UnknownVersionError(RequestError):
+    """There is no such version of the model."""
+
+
+class OverloadedError(GatewayError):
+    """The queue, or the memory for request bodies, is full."""
+
+
+class UnavailableError(GatewayError):
+    """Nothing can answer now; later it may."""
+
+
+class NoReplicaError(UnavailableError):
+    """No model server can be reached."""
+
+
+class NoVersionError(UnavailableError):
+    """No version of the model is AVAILABLE."""
+
+
+class DeadlineError(GatewayError):
+    """The answer did not come before the deadline."""
+
+
+class ReplicaError(GatewayError):
+    """One model server replica did not answer as it should."""
+
+
+class ReplicaLostError(ReplicaError):
+    """There is no connection to the replica, or it broke."""
+
+
+class ReplicaSlowError(ReplicaError):
+    """The replica did not answer within the time of one attempt."""
+
+
+class VersionNotServedError(ReplicaError):
+    """The replica does not hold the version that was asked for."""
+
+
+class ReplicaRejectedError(ReplicaError):
+    """The replica refused what we built, or answered with what cannot be right."""
+
+
+class StoreError(GatewayError):
+    """A file of the model store cannot be used."""
+
+
+class CardError(StoreError):
+    """model_card.json is missing or unreadable: the gateway cannot know labels and picture size."""
+
+
+class RolloutFileError(StoreError):
+    """rollout.json is unreadable."""
+
+
+class ConfigurationError(GatewayError):
+    """The settings cannot work; the process does not start."""

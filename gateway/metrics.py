@@ -1,0 +1,124 @@
+"""Every metric of the gateway, on a registry of its own.
+
+Label values are bounded: model and version come from the model store, never from a request; routes are
+templates; replicas are the resolved addresses and leave when they do. Units are in the names.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    """The metrics of one gateway process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._define_requests()
+        self._define_predictions()
+        self._define_replicas()
+        self._define_rollout()
+
+    def _define_requests(self) -> None:
+        self.requests = Counter(
+            "gateway_http_requests",
+            "Answered HTTP requests.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "gateway_http_request_seconds",
+            "Seconds from the request's headers to the end of the answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.requests_in_flight = Gauge(
+            "gateway_http_requests_in_flight", "HTTP requests being answered.", registry=self.registry
+        )
+        self.body_bytes = Gauge(
+            "gateway_body_bytes", "Bytes of request bodies held in memory.", registry=self.registry
+        )
+
+    def _define_predictions(self) -> None:
+        self.images_arrived = Counter(
+            "gateway_images_arrived",
+            "Decoded images that asked for a prediction, those queued and shed included.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.images_predicted = Counter(
+            "gateway_images_predicted",
+            "Images answered, by the version that answered.",
+            ["model", "version"],
+            registry=self.registry,
+        )
+        self.images_refused = Counter(
+            "gateway_images_refused", "Pictures that could not be decoded.", ["model"], registry=self.registry
+        )
+        self.images_shed = Counter(
+            "gateway_images_shed", "Images refused because the queue was full.", registry=self.registry
+        )
+        self.images_queued = Gauge(
+            "gateway_images_queued", "Images waiting for a replica.", registry=self.registry
+        )
+        self.batch_images = Histogram(
+            "gateway_batch_images", "Images in one Predict.", buckets=_IMAGES, registry=self.registry
+        )
+        self.stage_seconds = Histogram(
+            "gateway_stage_seconds",
+            "Seconds a request spent decoding, queueing and predicting.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def _define_replicas(self) -> None:
+        self.replica_up = Gauge(
+            "gateway_replica_up",
+            "1 while the replica takes batches, 0 while it is put aside.",
+            ["replica"],
+            registry=self.registry,
+        )
+        self.replica_calls = Counter(
+            "gateway_replica_calls",
+            "Predict calls by replica and outcome.",
+            ["replica", "outcome"],
+            registry=self.registry,
+        )
+        self.replica_call_seconds = Histogram(
+            "gateway_replica_call_seconds",
+            "Seconds of one successful Predict.",
+            ["replica"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def _define_rollout(self) -> None:
+        self.stable_version = Gauge(
+            "gateway_stable_version", "The version that answers.", ["model"], registry=self.registry
+        )
+        self.versions_failed = Counter(
+            "gateway_versions_failed",
+            "Versions that could not be brought to answer.",
+            ["model"],
+            registry=self.registry,
+        )
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def forget_replica(self, address: str) -> None:
+        """Drop the series of a replica that is gone, so that addresses do not pile up."""
+        for metric in (self.replica_up, self.replica_calls, self.replica_call_seconds):
+            metric.remove_by_labels({"replica": address})

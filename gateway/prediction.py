@@ -1,0 +1,219 @@
+"""The whole prediction on one page: pictures → decoded images → scores → ranked classifications.
+
+Transport-free: HTTP is gateway.api's business, gRPC the adapter's. A picture that cannot be decoded
+fails alone; the rest are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from uuid import uuid4
+
+from contract import images
+from contract.records import ImageSpec
+from gateway.batching import Answer, BatchQueue
+from gateway.errors import (
+    DeadlineError,
+    NotAPictureError,
+    NoVersionError,
+    RequestError,
+    TooLargeError,
+    VersionNotServedError,
+)
+from gateway.metrics import Metrics
+from gateway.ports import ServedVersion
+from gateway.replicas import Replicas
+from gateway.rollout import RolloutService
+from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
+
+Decoded = Sequence[bytes | RequestError]
+"""For each picture: uint8, [height, width, 3], or why it cannot be used."""
+
+YIELD_EVERY = 8
+"""After so many pictures decoded on the event loop, other requests have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One uploaded picture, as it came."""
+
+    content: bytes
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """A label and its score, 0–1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What became of one picture: ranked classifications, or the error why there are none."""
+
+    id: str
+    filename: str | None
+    classifications: Sequence[Classification]
+    error: RequestError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to one call."""
+
+    model: str
+    version: int
+    items: Sequence[Item]
+    decode_seconds: float
+    queue_seconds: float
+    predict_seconds: float
+    total_seconds: float
+
+
+class PredictionService:
+    """Answers predictions with the version that is stable when they arrive."""
+
+    def __init__(
+        self,
+        rollouts: RolloutService,
+        queue: BatchQueue,
+        replicas: Replicas,
+        metrics: Metrics,
+        predictor: PredictorSettings,
+        limits: LimitSettings,
+        decode: DecodeSettings,
+    ) -> None:
+        self._rollouts = rollouts
+        self._queue = queue
+        self._replicas = replicas
+        self._metrics = metrics
+        self._deadline_seconds = predictor.deadline_seconds
+        self._patience_seconds = predictor.outage_patience_seconds
+        self._max_pixels = limits.image_pixels
+        self._inline_pixels = min(decode.inline_pixels, limits.image_pixels)
+        self._pool = ThreadPoolExecutor(decode.threads, thread_name_prefix="decode")
+        self._stages = [metrics.stage_seconds.labels(stage) for stage in ("decode", "queue", "predict")]
+
+    async def predict(self, model: str, pictures: Sequence[Picture], top_k: int) -> Prediction:
+        """Classify pictures with the stable version of a model.
+
+        Args:
+            pictures: at least one.
+            top_k: how many classifications each gets; clipped to the number of classes.
+
+        Raises GatewayError; the first picture's error when not one of them could be decoded.
+        """
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        deadline = started + self._deadline_seconds
+        served = self._rollouts.served(model)
+        decoded = await self._decode_all(pictures, served.card.image, deadline)
+        decode_seconds = loop.time() - started
+        self._count(model, decoded)
+        try:
+            answer = await self._score(served, decoded, deadline)
+        except VersionNotServedError:
+            served, decoded = await self._renewed(served, pictures, decoded, deadline)
+            answer = await self._score_at_last(served, decoded, deadline)
+        self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
+        stages = (decode_seconds, answer.queue_seconds, answer.predict_seconds)
+        for stage, seconds in zip(self._stages, stages, strict=True):
+            stage.observe(seconds)
+        items = _items(pictures, decoded, answer, served, top_k)
+        return Prediction(model, answer.version, items, *stages, loop.time() - started)
+
+    async def _renewed(
+        self, served: ServedVersion, pictures: Sequence[Picture], decoded: Decoded, deadline: float
+    ) -> tuple[ServedVersion, Decoded]:
+        """The replica did not hold the version: read the rollout again; decode again if the size differs."""
+        await self._rollouts.refresh()
+        renewed = self._rollouts.served(served.model)
+        if renewed.card.image != served.card.image:
+            decoded = await self._decode_all(pictures, renewed.card.image, deadline)
+        return renewed, decoded
+
+    async def _score_at_last(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
+        try:
+            return await self._score(served, decoded, deadline)
+        except VersionNotServedError as error:
+            raise NoVersionError(f"{error}; it may be loading, try again in a moment") from error
+
+    async def _score(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
+        usable = [image for image in decoded if isinstance(image, bytes)]
+        self._replicas.require(self._patience_seconds)
+        try:
+            return await self._queue.submit(served, usable, deadline)
+        except DeadlineError:
+            self._replicas.require()  # an outage is a better answer than "too slow"
+            raise
+
+    async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
+        """Raises DeadlineError, or the first picture's error when not one can be used."""
+        decoded: list[bytes | RequestError] = []
+        for number, picture in enumerate(pictures, start=1):
+            decoded.append(await self._decode(picture.content, spec, deadline))
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+        if not any(isinstance(image, bytes) for image in decoded):
+            raise next(image for image in decoded if not isinstance(image, bytes))
+        return decoded
+
+    async def _decode(self, content: bytes, spec: ImageSpec, deadline: float) -> bytes | RequestError:
+        """Small pictures here, large ones in the pool; the header's pixel count decides."""
+        try:
+            return images.decode(content, spec, self._inline_pixels)
+        except images.TooManyPixelsError:
+            pass
+        except images.ImageError as error:
+            return NotAPictureError(str(error))
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._pool, images.decode, content, spec, self._max_pixels
+                )
+        except TimeoutError as error:
+            raise DeadlineError(
+                "the pictures could not be decoded in time; send fewer or smaller ones"
+            ) from error
+        except images.TooManyPixelsError as error:
+            return TooLargeError(str(error))
+        except images.ImageError as error:
+            return NotAPictureError(str(error))
+
+    def _count(self, model: str, decoded: Decoded) -> None:
+        usable = sum(isinstance(image, bytes) for image in decoded)
+        self._metrics.images_arrived.labels(model).inc(usable)
+        if usable < len(decoded):
+            self._metrics.images_refused.labels(model).inc(len(decoded) - usable)
+
+    def close(self) -> None:
+        """Let the decoding threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _items(
+    pictures: Sequence[Picture],
+    decoded: Decoded,
+    answer: Answer,
+    served: ServedVersion,
+    top_k: int,
+) -> list[Item]:
+    rows = iter(answer.rows)
+    labels = served.card.labels
+    return [
+        Item(uuid4().hex, picture.filename, _ranked(next(rows), labels, top_k))
+        if isinstance(image, bytes)
+        else Item(uuid4().hex, picture.filename, (), image)
+        for picture, image in zip(pictures, decoded, strict=True)
+    ]
+
+
+def _ranked(row: Sequence[float], labels: Sequence[str], top_k: int) -> list[Classification]:
+    best = heapq.nlargest(top_k, range(len(row)), key=row.__getitem__)
+    return [Classification(labels[index], row[index]) for index in best]

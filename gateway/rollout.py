@@ -1,0 +1,253 @@
+"""Which version of each model answers, and how a published version comes to answer.
+
+The truth is `rollout.json` in the model's directory; `models.config`, which the model servers poll, is
+derived from it. A new version is first named beside the old (the label `stable` still on the old), and
+stable moves once every replica says AVAILABLE: so no request ever names what is not loaded. A version
+that does not load leaves stable alone. Each tick reads the store and takes at most one step per model;
+nothing here waits. What is decided is in the pure functions of gateway.rollout_rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from contract.records import Rollout
+from gateway import rollout_rules as rules
+from gateway.errors import (
+    CardError,
+    NoVersionError,
+    RolloutFileError,
+    UnknownModelError,
+    UnknownVersionError,
+)
+from gateway.metrics import Metrics
+from gateway.ports import ModelStore, ServedVersion, StoredModel, VersionStatus
+
+log = logging.getLogger(__name__)
+
+Statuses = Mapping[str, Mapping[int, VersionStatus]]
+"""Replica address → version → what the replica says about it."""
+
+
+@dataclass
+class Loading:
+    """A version on its way to be AVAILABLE everywhere."""
+
+    version: int
+    deadline: float
+
+
+@dataclass
+class ModelState:
+    """What this process knows about one model."""
+
+    name: str
+    rollout: Rollout
+    versions: list[int] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+    """Versions that could not be brought to answer, and why; tried again after a restart."""
+    loading: Loading | None = None
+    served: ServedVersion | None = None
+    error: str = ""
+    """Why rollout.json cannot be read. The last one that could be read stays in force, if there is one."""
+    card_error: str = ""
+    """Why the stable version's card cannot be read."""
+
+
+class RolloutService:
+    """Follows the model store, and tells predictions which version answers."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        statuses: Callable[[str], Awaitable[Statuses]],
+        metrics: Metrics,
+        *,
+        server_path: str,
+        load_timeout_seconds: float,
+    ) -> None:
+        self._store = store
+        self._statuses = statuses
+        self._metrics = metrics
+        self._server_path = server_path
+        self._load_timeout = load_timeout_seconds
+        self._models: dict[str, ModelState] = {}
+        self._tick = asyncio.Lock()
+
+    # --- asked by predictions and the API ---
+
+    def models(self) -> list[ModelState]:
+        """Every model of the store, by name."""
+        return [self._models[name] for name in sorted(self._models)]
+
+    def model(self, name: str) -> ModelState:
+        """One model. Raises UnknownModelError."""
+        state = self._models.get(name)
+        if state is None:
+            known = ", ".join(sorted(self._models)) or "none"
+            raise UnknownModelError(f"there is no model {name[:80]!r}; the models are: {known}")
+        return state
+
+    def served(self, name: str) -> ServedVersion:
+        """The version of a model that answers now.
+
+        Raises UnknownModelError, RolloutFileError, NoVersionError, CardError.
+        """
+        state = self.model(name)
+        if state.served is not None:
+            return state.served
+        if state.error:
+            raise RolloutFileError(state.error)
+        if state.card_error:
+            raise CardError(state.card_error)
+        raise NoVersionError(f"no version of the model {name!r} answers yet; try again in a moment")
+
+    async def statuses(self, name: str) -> Statuses:
+        """What each replica says about the versions of a model."""
+        return await self._statuses(name)
+
+    async def card_of(self, name: str, version: int) -> ServedVersion:
+        """A version with its card. Raises UnknownModelError, UnknownVersionError, CardError."""
+        state = self.model(name)
+        if version not in state.versions:
+            known = ", ".join(map(str, state.versions))
+            raise UnknownVersionError(f"the model {name!r} has no version {version}; it has: {known}")
+        return ServedVersion(name, version, await asyncio.to_thread(self._store.card, name, version))
+
+    # --- following the store ---
+
+    async def step(self, *, with_servers: bool = True) -> None:
+        """Read the store, take one step per model, write what changed.
+
+        Args:
+            with_servers: False before the model servers run: only names the versions, waits for none.
+
+        Raises StoreError when a file cannot be written.
+        """
+        async with self._tick:
+            await self._read()
+            for state in list(self._models.values()):
+                await self._advance(state)
+            await self._write_config()
+            if with_servers:
+                await self._look_at_loading()
+
+    async def refresh(self) -> None:
+        """Read the rollouts again now, because a replica did not know the version that was asked for."""
+        async with self._tick:
+            await self._read()
+
+    async def _read(self) -> None:
+        found = await asyncio.to_thread(self._store.scan)
+        for gone in self._models.keys() - {stored.name for stored in found}:
+            log.info("model left the store", extra={"model": gone})
+            del self._models[gone]
+        for stored in found:
+            await self._take_in(stored)
+
+    async def _take_in(self, stored: StoredModel) -> None:
+        state = self._models.get(stored.name)
+        if state is None:
+            state = self._models[stored.name] = ModelState(stored.name, Rollout(model=stored.name))
+            if stored.rollout is not None and stored.rollout.stable is not None:
+                state.loading = self._start_loading(stored.rollout.stable)  # is it as good as it was?
+        state.versions = list(stored.versions)
+        state.failed = {version: why for version, why in state.failed.items() if version in stored.versions}
+        if stored.error and stored.error != state.error:
+            log.error("rollout cannot be read", extra={"model": state.name, "reason": stored.error})
+        state.error = stored.error
+        if stored.rollout is not None and stored.rollout != state.rollout:
+            state.rollout = stored.rollout
+        await self._load_served(state)
+
+    async def _load_served(self, state: ModelState) -> None:
+        """Have the card of the stable version at hand; each fault is logged once."""
+        stable = state.rollout.stable
+        if stable is None:
+            state.served = None
+        elif state.served is None or state.served.version != stable:
+            try:
+                card = await asyncio.to_thread(self._store.card, state.name, stable)
+            except CardError as error:
+                if str(error) != state.card_error:
+                    log.error("card cannot be read", extra={"model": state.name, "reason": str(error)})
+                state.card_error, state.served = str(error), None
+            else:
+                state.card_error, state.served = "", ServedVersion(state.name, stable, card)
+                self._metrics.stable_version.labels(state.name).set(stable)
+
+    async def _advance(self, state: ModelState) -> None:
+        """Begin to load the next version, if there is one."""
+        if state.error or (state.loading and state.loading.version in state.versions):
+            return
+        state.loading = None
+        version = rules.next_version(state.rollout, state.versions, set(state.failed))
+        if version is None:
+            return
+        if rules.has_stable(state.rollout, state.versions, set(state.failed)):
+            try:
+                await asyncio.to_thread(self._store.card, state.name, version)
+            except CardError as error:
+                self._give_up(state, version, str(error))
+                return
+        else:
+            await self._move_stable(state, version)  # nothing answers that could be disturbed
+        state.loading = self._start_loading(version)
+        log.info("version is loading", extra={"model": state.name, "version": version})
+
+    def _start_loading(self, version: int) -> Loading:
+        return Loading(version, asyncio.get_running_loop().time() + self._load_timeout)
+
+    async def _look_at_loading(self) -> None:
+        for state in list(self._models.values()):
+            if state.loading is not None:
+                await self._look_at(state, state.loading, await self._statuses(state.name))
+
+    async def _look_at(self, state: ModelState, loading: Loading, statuses: Statuses) -> None:
+        verdict = rules.judge(loading.version, statuses)
+        if not statuses:  # nobody to ask: an outage is not the version's fault
+            loading.deadline = self._start_loading(loading.version).deadline
+        elif verdict.is_available:
+            await self._finish(state, loading.version)
+        elif verdict.error:
+            self._give_up(state, loading.version, verdict.error)
+        elif asyncio.get_running_loop().time() > loading.deadline:
+            reason = f"not AVAILABLE on every replica within {self._load_timeout:g} s"
+            self._give_up(state, loading.version, reason)
+
+    async def _finish(self, state: ModelState, version: int) -> None:
+        if state.rollout.stable != version:
+            await self._move_stable(state, version)
+            await self._write_config()
+        state.loading = None
+
+    async def _move_stable(self, state: ModelState, version: int) -> None:
+        rollout = rules.moved(state.rollout, version, state.versions)
+        await asyncio.to_thread(self._store.write_rollout, rollout)
+        state.rollout = rollout
+        await self._load_served(state)
+        log.info("stable moved", extra={"model": state.name, "version": version})
+
+    def _give_up(self, state: ModelState, version: int, reason: str) -> None:
+        state.failed[version] = reason
+        state.loading = None
+        self._metrics.versions_failed.labels(state.name).inc()
+        log.error("version given up", extra={"model": state.name, "version": version, "reason": reason})
+
+    async def _write_config(self) -> None:
+        """Bring models.config in line, also when somebody else has changed it."""
+        current = await asyncio.to_thread(self._store.read_config)
+        entries = [_entry(state) for state in self.models() if not state.error]
+        kept = {state.name for state in self.models() if state.error}
+        wanted = rules.config_text(entries, kept, current, self._server_path)
+        if wanted != current:
+            await asyncio.to_thread(self._store.write_config, wanted)
+
+
+def _entry(state: ModelState) -> rules.ConfigEntry:
+    loading = state.loading.version if state.loading else None
+    named = rules.named_versions(state.rollout, state.versions, loading)
+    return rules.ConfigEntry(state.name, named, state.rollout)

@@ -1,0 +1,81 @@
+"""Fixtures of the gateway's tests: a model store, model servers, and a gateway on a real socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway_fakes import FakeModelServer, publish
+from gateway_harness import RunningGateway, StartGateway, running_gateway
+
+from gateway.settings import Settings
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """asyncio is the only loop that the gateway runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own GATEWAY_ variables do not reach the tests."""
+    for name in list(os.environ):
+        if name.upper().startswith("GATEWAY_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A model store with version 1 of the model `shades`."""
+    root = tmp_path / "models"
+    publish(root, 1)
+    return root
+
+
+@pytest.fixture
+def start_model_server() -> Iterator[Callable[..., FakeModelServer]]:
+    """Starts model servers, and stops them after the test."""
+    servers: list[FakeModelServer] = []
+
+    def start(**options: Any) -> FakeModelServer:
+        servers.append(FakeModelServer(**options).start())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def model_server(start_model_server: Callable[..., FakeModelServer]) -> FakeModelServer:
+    """One model server that holds version 1 of `shades`."""
+    return start_model_server()
+
+
+@pytest.fixture
+async def start_gateway(store: Path) -> AsyncIterator[StartGateway]:
+    """Starts gateways on the model store; settings of the groups are given as keyword dictionaries."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(
+            *servers: FakeModelServer, is_ready: bool = True, **groups: dict[str, Any]
+        ) -> RunningGateway:
+            targets = [server.address for server in servers] or ["127.0.0.1:1"]
+            predictor = {"targets": targets} | groups.pop("predictor", {})
+            stores = {"models": store} | groups.pop("stores", {})
+            rollout = {"poll_seconds": 0.05} | groups.pop("rollout", {})
+            settings = Settings(predictor=predictor, stores=stores, rollout=rollout, **groups)
+            return await stack.enter_async_context(running_gateway(settings, is_ready=is_ready))
+
+        yield start
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway, model_server: FakeModelServer) -> RunningGateway:
+    """A gateway before one model server, ready to predict."""
+    return await start_gateway(model_server)

@@ -1,0 +1,168 @@
+"""The queue alone, against fake replicas: what is batched, split, given back and left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from gateway_fakes import eventually, make_card
+
+from gateway.batching import Answer, Batch, BatchQueue
+from gateway.errors import DeadlineError, OverloadedError, ReplicaLostError, ReplicaRejectedError
+from gateway.metrics import Metrics
+from gateway.ports import Scores, ServedVersion
+
+pytestmark = pytest.mark.anyio
+
+ONE = ServedVersion("shades", 1, make_card())
+TWO = ServedVersion("shades", 2, make_card())
+
+
+def a_queue(max_batch: int = 4, max_queued: int = 16) -> BatchQueue:
+    return BatchQueue(max_batch, max_queued, Metrics())
+
+
+def submit(
+    queue: BatchQueue, *images: bytes, served: ServedVersion = ONE, seconds: float = 20
+) -> asyncio.Task[Answer]:
+    deadline = asyncio.get_running_loop().time() + seconds
+    return asyncio.create_task(queue.submit(served, images, deadline))
+
+
+def echo(batch: Batch) -> Scores:
+    """Each image's bytes as its row."""
+    return Scores(batch.served.version, [list(image) for image in batch.images])
+
+
+async def queued(queue: BatchQueue, images: int) -> None:
+    await eventually(lambda: queue.queued_images == images)
+
+
+async def test_waiting_requests_form_one_batch_and_each_gets_its_own_rows() -> None:
+    """Three requests that wait are pulled together and answered separately."""
+    queue = a_queue()
+    requests = [submit(queue, b"\x01"), submit(queue, b"\x02", b"\x03"), submit(queue, b"\x04")]
+    await queued(queue, 4)
+    batch = await queue.take()
+    assert batch.images == [b"\x01", b"\x02", b"\x03", b"\x04"]
+    batch.deliver(echo(batch))
+    rows = [(await request).rows for request in requests]
+    assert rows == [[[1]], [[2], [3]], [[4]]]
+    assert queue.queued_images == 0
+
+
+async def test_a_batch_belongs_to_one_version_and_versions_take_turns() -> None:
+    """Images of two versions never share a call; a busy version does not starve the other."""
+    queue = a_queue(max_batch=2)
+    for served, image in [(ONE, b"a"), (ONE, b"b"), (ONE, b"c"), (TWO, b"x"), (ONE, b"d")]:
+        submit(queue, image, served=served)
+    await queued(queue, 5)
+    batches = [await queue.take() for _ in range(3)]
+    pulled = [(batch.served.version, batch.images) for batch in batches]
+    assert pulled == [(1, [b"a", b"b"]), (2, [b"x"]), (1, [b"c", b"d"])]
+    for batch in batches:
+        batch.deliver(echo(batch))
+
+
+async def test_a_large_request_is_spread_and_its_rows_come_back_in_order() -> None:
+    """Seven images in batches of three, answered in another order than they were pulled."""
+    queue = a_queue(max_batch=3)
+    images = [bytes([number]) for number in range(7)]
+    request = submit(queue, *images)
+    await queued(queue, 7)
+    batches = [await queue.take() for _ in range(3)]
+    for batch in reversed(batches):
+        batch.deliver(echo(batch))
+    assert (await request).rows == [[number] for number in range(7)]
+
+
+async def test_an_idle_replica_gets_the_first_image_at_once() -> None:
+    """There is no timer: what arrives while a replica waits is pulled in the same breath."""
+    queue = a_queue()
+    pull = asyncio.create_task(queue.take())
+    await asyncio.sleep(0)
+    request = submit(queue, b"a")
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert pull.done()
+    pull.result().deliver(echo(pull.result()))
+    await request
+
+
+async def test_a_full_queue_refuses_and_has_room_again_later() -> None:
+    """More than max_queued images is an OverloadedError; pulling makes room."""
+    queue = a_queue(max_batch=16, max_queued=3)
+    first = submit(queue, b"a", b"b")
+    await queued(queue, 2)
+    with pytest.raises(OverloadedError, match="2 images are waiting"):
+        await submit(queue, b"c", b"d")
+    batch = await queue.take()
+    second = submit(queue, b"c", b"d")
+    await queued(queue, 2)
+    batch.deliver(echo(batch))
+    await first
+    second.cancel()
+
+
+async def test_a_request_leaves_the_queue_at_its_deadline() -> None:
+    """Nobody computes what nobody waits for: its images are gone, the neighbour's are not."""
+    queue = a_queue()
+    late = submit(queue, b"a", seconds=0.01)
+    patient = submit(queue, b"b")
+    with pytest.raises(DeadlineError):
+        await late
+    batch = await queue.take()
+    assert batch.images == [b"b"]
+    batch.deliver(echo(batch))
+    await patient
+
+
+async def test_a_cancelled_caller_leaves_the_queue() -> None:
+    """Cancelling the caller removes what was not pulled yet."""
+    queue = a_queue()
+    request = submit(queue, b"a", b"b")
+    await queued(queue, 2)
+    request.cancel()
+    await asyncio.wait([request])
+    assert queue.queued_images == 0
+
+
+async def test_a_lost_batch_goes_to_the_front_once_and_then_ends_with_the_error() -> None:
+    """The first loss is repeated before newer work; the second is the caller's error."""
+    queue = a_queue(max_batch=1)
+    old, new = submit(queue, b"old"), submit(queue, b"new")
+    await queued(queue, 2)
+    lost = ReplicaLostError("gone")
+    queue.repeat(await queue.take(), lost, 2)
+    again = await queue.take()
+    assert again.images == [b"old"]
+    queue.repeat(again, lost, 2)
+    with pytest.raises(ReplicaLostError):
+        await old
+    batch = await queue.take()
+    batch.deliver(echo(batch))
+    assert (await new).rows == [list(b"new")]
+
+
+async def test_a_failed_batch_ends_all_its_requests() -> None:
+    """Each request of a refused call gets the error."""
+    queue = a_queue()
+    requests: Sequence[asyncio.Task[Answer]] = [submit(queue, b"a"), submit(queue, b"b")]
+    await queued(queue, 2)
+    (await queue.take()).fail(ReplicaRejectedError("no"))
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ReplicaRejectedError, ReplicaRejectedError]
+
+
+async def test_a_wake_up_that_meets_a_cancelled_puller_is_passed_on() -> None:
+    """Two replicas wait, the one that was woken is cancelled: the other pulls."""
+    queue = a_queue()
+    pulls = [asyncio.create_task(queue.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    request = submit(queue, b"a")
+    await asyncio.sleep(0)
+    pulls[0].cancel()
+    batch = await asyncio.wait_for(pulls[1], 10)
+    batch.deliver(echo(batch))
+    await request

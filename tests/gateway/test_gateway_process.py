@@ -1,0 +1,226 @@
+"""The gateway as a process: what it imports, how it starts, refuses, drains and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from gateway_fakes import FakeModelServer, picture, publish, wait_until
+
+from contract import layout
+from contract import tfserving_api as api
+from contract.records import Rollout
+from gateway.server import listen
+from gateway.settings import ServerSettings
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 60.0
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment with settings of the gateway; `A__B` becomes GATEWAY_A__B."""
+    return os.environ | {f"GATEWAY_{name}": value for name, value in settings.items()}
+
+
+def command(name: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command of the gateway to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", name],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
+@dataclass
+class Process:
+    """A serving gateway, its URL and what it has logged."""
+
+    popen: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """From the start-up line; empty before it."""
+        found = re.search(r"listening url=(\S+)", "".join(self.lines))
+        return found[1] if found else ""
+
+    def is_ready(self) -> bool:
+        """Whether /readyz says yes."""
+        try:
+            return httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def serving(**settings: str) -> Iterator[Process]:
+    """`python -m gateway serve` on a free port; killed at the end if it still runs."""
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve"],
+        cwd=ROOT,
+        env=environment(SERVER__PORT="0", **settings),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process = Process(popen)
+    assert popen.stderr is not None
+    reader = threading.Thread(target=lambda: process.lines.extend(popen.stderr or []))
+    reader.start()
+    try:
+        wait_until(lambda: bool(process.url) or popen.poll() is not None, TIMEOUT)
+        assert process.url, "".join(process.lines)
+        yield process
+    finally:
+        popen.kill()
+        popen.wait()
+        reader.join()
+        popen.stderr.close()
+
+
+def test_no_tensorflow_and_no_numpy_after_a_thousand_predictions(
+    store: Path, model_server: FakeModelServer
+) -> None:
+    """One process imports the gateway, answers 1,000 pictures, and stays slim in modules and memory."""
+    script = f"""
+import asyncio, json, re, sys
+import httpx
+from gateway.app import create_app
+from gateway.settings import load_settings
+
+async def main():
+    app = create_app(load_settings())
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            while (await client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.02)
+            files = [("images", bytes.fromhex({picture().hex()!r}))] * 50
+            for _ in range(20):
+                response = await client.post("/v1/models/shades/predictions", files=files)
+                assert response.status_code == 200
+    resident = int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+    unwanted = sorted({{"tensorflow", "keras", "numpy", "kubernetes", "sqlalchemy"}} & set(sys.modules))
+    print(json.dumps([unwanted, resident / 1024]))
+
+asyncio.run(main())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment(PREDICTOR__TARGETS=model_server.address, STORES__MODELS=str(store)),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    assert ran.returncode == 0, ran.stderr
+    unwanted, resident_mebibytes = json.loads(ran.stdout)
+    assert unwanted == []
+    assert resident_mebibytes < 120  # the goal is 90 without the client that this script carries too
+
+
+def test_sigterm_fails_readiness_answers_what_runs_and_exits_with_0(
+    store: Path, model_server: FakeModelServer
+) -> None:
+    """A request that is on its way gets its answer; during the drain /readyz fails and others are served."""
+    with serving(
+        PREDICTOR__TARGETS=model_server.address,
+        PREDICTOR__DEADLINE_SECONDS="30",
+        STORES__MODELS=str(store),
+        SERVER__DRAIN_SECONDS="2",
+    ) as process:
+        wait_until(process.is_ready, TIMEOUT)
+        model_server.flowing.clear()
+        statuses: list[int] = []
+
+        def predict() -> None:
+            url = f"{process.url}/v1/models/shades/predictions"
+            statuses.append(
+                httpx.post(url, files={"images": picture()}, timeout=TIMEOUT, trust_env=False).status_code
+            )
+
+        request = threading.Thread(target=predict)
+        request.start()
+        wait_until(lambda: bool(model_server.calls))
+        process.popen.send_signal(signal.SIGTERM)
+        wait_until(lambda: not process.is_ready())
+        assert httpx.get(f"{process.url}/healthz", trust_env=False).status_code == 200
+        model_server.flowing.set()
+        request.join(TIMEOUT)
+        assert statuses == [200]
+        assert process.popen.wait(TIMEOUT) == 0
+
+
+def test_sigint_ends_with_0(store: Path, model_server: FakeModelServer) -> None:
+    """Ctrl-C is a normal end, without a traceback."""
+    with serving(PREDICTOR__TARGETS=model_server.address, STORES__MODELS=str(store)) as process:
+        wait_until(process.is_ready, TIMEOUT)
+        process.popen.send_signal(signal.SIGINT)
+        assert process.popen.wait(TIMEOUT) == 0
+    assert "Traceback" not in "".join(process.lines)
+
+
+def test_a_busy_port_is_one_sentence_and_not_0(store: Path) -> None:
+    """The exit code is 2 and stderr says which port and the way out."""
+    taken = listen(ServerSettings(port=0))
+    port = str(taken.getsockname()[1])
+    ran = command("serve", SERVER__PORT=port, STORES__MODELS=str(store))
+    taken.close()
+    assert ran.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_misspelt_setting_stops_the_start() -> None:
+    """The exit code is 2 and the sentence names the likely variable."""
+    ran = command("serve", SERVER__PROT="1")
+    assert ran.returncode == 2
+    assert "did you mean GATEWAY_SERVER__PORT?" in ran.stderr
+
+
+def test_bootstrap_names_the_versions_and_is_idempotent(store: Path) -> None:
+    """rollout.json and models.config appear, a second run changes neither."""
+    publish(store, 2)
+    first = command("bootstrap", STORES__MODELS=str(store), STORES__MODELS_AT_SERVER="/models")
+    assert (first.returncode, first.stdout) == (0, "shades: stable is version 2\n")
+    files = [store / "shades" / "rollout.json", layout.models_config(store)]
+    before = [file.read_bytes() for file in files]
+    assert Rollout.model_validate_json(before[0]).stable == 2
+    [config] = api.config_from_text(before[1].decode()).model_config_list.config
+    assert (config.base_path, dict(config.version_labels)) == ("/models/shades", {"stable": 2})
+    assert command("bootstrap", STORES__MODELS=str(store), STORES__MODELS_AT_SERVER="/models").returncode == 0
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_bootstrap_of_an_empty_store(tmp_path: Path) -> None:
+    """There is a configuration to start a model server from, and a word that it is empty."""
+    ran = command("bootstrap", STORES__MODELS=str(tmp_path))
+    assert ran.returncode == 0
+    assert "no model with a complete version yet" in ran.stdout
+    assert api.config_from_text(layout.models_config(tmp_path).read_text()).HasField("model_config_list")
+
+
+def test_check_says_what_is_missing(
+    store: Path, start_model_server: Callable[..., FakeModelServer], tmp_path: Path
+) -> None:
+    """0 when all is well; 1 and a sentence for each thing that is not."""
+    server = start_model_server()
+    well = command("check", PREDICTOR__TARGETS=server.address, STORES__MODELS=str(store))
+    assert (well.returncode, well.stderr) == (0, "")
+    server.stop()
+    ill = command("check", PREDICTOR__TARGETS=server.address, STORES__MODELS=str(tmp_path / "none"))
+    assert ill.returncode == 1
+    assert "the model server does not answer" in ill.stderr
+    assert "does not exist" in ill.stderr
