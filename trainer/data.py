@@ -133,7 +133,7 @@ def load_test(
 
     Raises DataError where a class folder of the split is none of `labels`.
     """
-    if has_test_folder(root):
+    if (root / "test").is_dir() and "test" not in labels:
         folder, shares = root / "test", layout.SplitShares(validation=0.0, test=1.0)
         _check_test_labels(root, labels)
     else:
@@ -204,7 +204,7 @@ def _labels(folder: Path) -> list[str]:
 
 
 def _check_test_labels(root: Path, labels: list[str]) -> None:
-    if has_test_folder(root):
+    if (root / "test").is_dir() and "test" not in labels:
         strange = sorted(set(_labels(root / "test")) - set(labels))
         if strange:
             raise DataError(
