@@ -1,0 +1,74 @@
+"""What the gateway costs: `python -m load_tests.footprint --models models --model cifar10`.
+
+Starts the stack, posts predictions, and prints the gateway's import time, its resident memory, and that
+neither TensorFlow, Keras nor numpy is in it. Linux only (it reads /proc).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from load_tests.stack_under_test import running_stack
+
+FORBIDDEN = ("tensorflow", "keras", "numpy")
+IMPORTS = 7
+PROBE = """
+import json, sys, time
+started = time.perf_counter()
+import gateway.app
+seconds = time.perf_counter() - started
+names = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps({"seconds": seconds, "modules": names}))
+"""
+
+
+def import_seconds() -> tuple[float, list[str]]:
+    """Median seconds of importing the gateway in a fresh process, and the top-level modules it brings."""
+    probes = []
+    for _ in range(IMPORTS + 1):
+        probe = subprocess.run([sys.executable, "-c", PROBE], check=True, capture_output=True, text=True)
+        probes.append(json.loads(probe.stdout))
+    return statistics.median(probe["seconds"] for probe in probes[1:]), probes[0]["modules"]
+
+
+def resident_megabytes(pid: int) -> float:
+    """VmRSS of a process in MB (10^6 bytes)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    return kibibytes * 1024 / 1e6
+
+
+def mapped_libraries(pid: int) -> set[str]:
+    """Which of FORBIDDEN have a file mapped into the process."""
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    return {name for name in FORBIDDEN if f"site-packages/{name}" in maps}
+
+
+def main() -> int:
+    """Measure and print; 1 when something forbidden was found."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--model", default="cifar10")
+    parser.add_argument("--picture", type=Path, default=Path("docs/pictures/ship.jpg"))
+    parser.add_argument("--predictions", type=int, default=1000)
+    options = parser.parse_args()
+    seconds, modules = import_seconds()
+    with running_stack(options.models) as stack:
+        for _ in range(options.predictions):
+            stack.client.predict(options.model, [options.picture])
+        resident = resident_megabytes(stack.gateway_pid)
+        mapped = mapped_libraries(stack.gateway_pid)
+    found = mapped | (set(FORBIDDEN) & set(modules))
+    print(f"import of gateway.app      {seconds:.2f} s (median of {IMPORTS})")
+    print(f"resident memory            {resident:.1f} MB after {options.predictions} predictions")
+    print(f"TensorFlow, Keras, numpy   {', '.join(sorted(found)) or 'absent'}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The stack of `make run` on free ports, for scripts that measure it from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rekindle.client import Client
+from rekindle.console import Console
+from rekindle.loopback import free_ports
+from rekindle.supervisor import Supervisor
+from rekindle.topology import Stack
+
+START_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """A started stack."""
+
+    url: str
+    gateway_pid: int
+    client: Client
+
+
+@contextmanager
+def running_stack(models: Path) -> Iterator[RunningStack]:
+    """Start model server and gateway on a model store, wait until they answer, stop them at the end."""
+    http, grpc, rest = free_ports(3)
+    stack = Stack(models.resolve(), http, grpc, rest)
+    with Supervisor(Console()) as supervisor, Client(stack.url) as client:
+        supervisor.finish(stack.bootstrap)
+        supervisor.start(stack.model_server)
+        gateway = supervisor.start(stack.gateway)
+        supervisor.wait_until(stack.models_are_available, "Waiting for the model server", START_SECONDS)
+        supervisor.wait_until(stack.gateway_is_ready, "Waiting for the gateway", START_SECONDS)
+        yield RunningStack(stack.url, gateway.process.pid, client)
