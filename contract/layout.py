@@ -13,9 +13,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 from contract.records import ModelCard
 
@@ -106,7 +108,7 @@ class ModelPaths:
 
 def is_version_name(name: str) -> bool:
     """True for a positive integer in its shortest decimal form, small enough for int64."""
-    return name.isascii() and name.isdigit() and name[0] != "0" and int(name) < 2**63
+    return len(name) <= 19 and name.isascii() and name.isdigit() and name[0] != "0" and int(name) < 2**63
 
 
 def models_config(store: Path) -> Path:
@@ -147,10 +149,10 @@ def publish(candidate: Path, paths: ModelPaths, run_id: str) -> int:
     Raises OSError (e.g. ENOSPC) and removes the staged copy.
     """
     paths.root.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(paths.root, run_id)
     if (version := published_version(paths, run_id)) is not None:
         return version
-    staging = paths.root / f".staging-{run_id}"
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = paths.root / f".staging-{run_id}.{uuid4().hex}"
     try:
         shutil.copytree(candidate, staging)
         _fsync_tree(staging)
@@ -162,10 +164,23 @@ def publish(candidate: Path, paths: ModelPaths, run_id: str) -> int:
     return version
 
 
+def _remove_leftovers(root: Path, run_id: str) -> None:
+    """Remove what a dead publication of the run left; the dot ends the id, so no other run's is taken.
+
+    It is renamed before it is emptied: should its publisher live after all, that one's rename fails,
+    instead of making visible a directory that is being emptied.
+    """
+    for staging in root.glob(f".staging-{run_id}.*"):
+        with suppress(OSError):
+            staging.rename(root / f".trash-{run_id}.{uuid4().hex}")
+    for trash in root.glob(f".trash-{run_id}.*"):
+        shutil.rmtree(trash, ignore_errors=True)
+
+
 def _rename_to_next(staging: Path, paths: ModelPaths) -> int:
     taken = [int(name) for name in os.listdir(paths.root) if is_version_name(name)]
     version = max(taken, default=0) + 1
-    while True:
+    while is_version_name(str(version)):
         try:
             staging.rename(paths.version(version))
             return version
@@ -173,6 +188,7 @@ def _rename_to_next(staging: Path, paths: ModelPaths) -> int:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
             version += 1
+    raise OSError(errno.EOVERFLOW, f"no version number is left after {max(taken)}", str(paths.root))
 
 
 # --- training runs ------------------------------------------------------------------------------
@@ -258,7 +274,9 @@ def example_path(store: Path, dataset: str, split: Split, label: str, digest: st
     return store / dataset / split / label / f"{digest}.{extension}"
 
 
-def walk_files(root: Path, keep: Callable[[str], bool] = lambda name: not name.startswith(".")) -> Iterator[Path]:
+def walk_files(
+    root: Path, keep: Callable[[str], bool] = lambda name: not name.startswith(".")
+) -> Iterator[Path]:
     """Every file below `root` in sorted order, without hidden files and folders."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if keep(name))

@@ -103,6 +103,10 @@ def shape_of(tensor: Any) -> list[int]:
     return [dimension.size for dimension in tensor.tensor_shape.dim]
 
 
+_MOST_VALUES = 2**26
+"""Of one answer: 256 MiB of float32. One value may stand for a whole tensor, so its shape costs nothing."""
+
+
 def float_rows(tensor: Any) -> list[Sequence[float]]:
     """The rows of a float32 matrix, whichever of its three encodings the server chose.
 
@@ -113,14 +117,18 @@ def float_rows(tensor: Any) -> list[Sequence[float]]:
     if tensor.dtype != DataType.FLOAT or len(shape) != 2:
         raise ValueError(f"expected a float32 matrix, got dtype {tensor.dtype} and shape {shape}")
     rows, columns = shape
+    if min(shape) < 0 or rows * max(columns, 1) > _MOST_VALUES:
+        raise ValueError(f"expected at most {_MOST_VALUES:,} values, got a tensor of shape {shape}")
     values = _floats(tensor, rows * columns)
     if len(values) != rows * columns:
         raise ValueError(f"{len(values)} values cannot fill a tensor of shape {shape}")
-    return [values[start : start + columns] for start in range(0, rows * columns, columns)]
+    return [values[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
 def _floats(tensor: Any, count: int) -> Sequence[float]:
     if tensor.tensor_content:
+        if len(tensor.tensor_content) % 4:
+            raise ValueError(f"{len(tensor.tensor_content)} bytes are no float32 values of 4 bytes each")
         values = array("f", tensor.tensor_content)
         if sys.byteorder == "big":
             values.byteswap()

@@ -15,10 +15,16 @@ from gateway_harness import RunningGateway, StartGateway, running_gateway
 from gateway.settings import Settings
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """asyncio is the only loop that the gateway runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Holds one event loop for all tests: gRPC's poller may call into a loop after its last channel closed."""
+    yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,65 @@
+# The commands of this repository. `make` alone lists them; each `##` comment is its line of help.
+
+# In an empty environment a shell finds programs by a default that it does not pass on.
+PATH ?= /usr/local/bin:/usr/bin:/bin
+export PATH
+
+VENV ?= .venv
+DATA ?= data/cifar10
+IN_VENV = $(VENV)/bin/python
+# A Python that is named is used or refused; without a name the usual ones are tried.
+FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+# Creates the environment and installs locks; does nothing when they are there.
+INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types imports locks format lock descriptors pretrained clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+run: ## Start the model server and the gateway on the bundled model; Ctrl-C stops them
+	@$(INSTALL) gateway model-server trainer client
+	@exec $(IN_VENV) -m rekindle.stack
+
+test: development ## Run all tests (TESTS=tests/contract runs some)
+	$(IN_VENV) -m pytest $(TESTS)
+
+check: lint types imports locks ## Lint, types, import boundaries, freshness of the locks
+
+lint: development ## Check style and format
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m ruff format --check .
+
+types: development ## Check types
+	$(IN_VENV) -m mypy
+
+imports: development ## Check who imports whom
+	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
+
+locks: development ## Check that the locks belong to pyproject.toml
+	$(IN_VENV) requirements/lock.py --check
+
+format: development ## Rewrite the code in the one format
+	$(IN_VENV) -m ruff check --fix .
+	$(IN_VENV) -m ruff format .
+
+lock: installer ## Resolve the locks again (UPGRADE=--upgrade takes the newest versions)
+	$(IN_VENV) requirements/lock.py $(UPGRADE)
+
+descriptors: development ## Rewrite contract/tfserving.binpb from the official package
+	$(IN_VENV) tests/contract/describe_tfserving.py > contract/.new.binpb
+	mv contract/.new.binpb contract/tfserving.binpb
+
+pretrained: ## Train the bundled model on CIFAR-10 (about 40 minutes on two cores; DATA=folder for your own)
+	@$(INSTALL) trainer
+	$(if $(filter file,$(origin DATA)),$(IN_VENV) -m trainer fetch cifar10)
+	$(IN_VENV) -m trainer run --data $(DATA) --models models --model cifar10 --preset best --seed 1 --run-id cifar10-pretrained
+
+clean: ## Remove the environment and everything that tools left
+	rm -rf $(VENV) build dist *.egg-info .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: development installer
+development installer:
+	@$(INSTALL) $@

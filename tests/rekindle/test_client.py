@@ -1,0 +1,141 @@
+"""The client against a real local server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gateway_server import failure, gateway_server, prediction, predictions, problem
+
+from rekindle import ApiError, AsyncClient, Client, GatewayUnreachableError
+from rekindle.loopback import free_ports
+
+MODEL = {"name": "pets", "stable": 3, "versions": [1, 3], "labels": ["cat", "dog"], "error": None}
+VERSION = {
+    "model": "pets",
+    "version": 3,
+    "state": "available",
+    "role": "stable",
+    "error": None,
+    "replicas": [],
+}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """asyncio is the one event loop of the project."""
+    return "asyncio"
+
+
+def echo(method: str, path: str, parts: list[tuple[str, bytes]]) -> tuple[int, object]:
+    """Name each picture by its content."""
+    return 200, predictions(*(prediction(name, (content.decode(), 0.9)) for name, content in parts))
+
+
+def listing(method: str, path: str, parts: object) -> tuple[int, object]:
+    """The routes about models."""
+    return 200, {
+        "/v1/models": {"models": [MODEL]},
+        "/v1/models/pets/versions": {"model": "pets", "versions": [VERSION]},
+        "/v1/models/pets/versions/3": {**VERSION, "card": {"labels": ["cat", "dog"]}, "card_error": None},
+    }[path]
+
+
+def test_many_pictures_go_in_one_call_and_come_back_in_order(tmp_path: Path) -> None:
+    """Files and bytes, mixed: one request, answers in the order of the pictures, file names kept."""
+    file = tmp_path / "tom.png"
+    file.write_bytes(b"cat")
+    with gateway_server(echo) as server, Client(server.url) as client:
+        answer = client.predict("pets", [file, b"dog", b"bird"], top_k=2)
+    assert server.requests == [("POST", "/v1/models/pets/predictions?top_k=2")]
+    assert [item.best.label for item in answer.predictions if item.best] == ["cat", "dog", "bird"]
+    assert answer.predictions[0].filename == "tom.png"
+    assert (answer.model, answer.version, answer.timing_ms["total"]) == ("pets", 3, 2.5)
+
+
+def test_a_picture_that_fails_carries_its_problem() -> None:
+    """The others keep their classifications."""
+    reply = predictions(prediction("a", ("cat", 0.7)), failure("b"))
+    with gateway_server(lambda *request: (200, reply)) as server, Client(server.url) as client:
+        good, bad = client.predict("pets", [b"a", b"b"]).predictions
+    assert good.error is None
+    assert bad.best is None
+    assert bad.error is not None
+    assert (bad.error.code, bad.error.status) == ("not_a_picture", 400)
+
+
+def test_models_and_versions() -> None:
+    """What there is, and what state it is in; the card only with one version."""
+    with gateway_server(listing) as server, Client(server.url) as client:
+        assert client.models()[0].labels == ["cat", "dog"]
+        assert [version.state for version in client.versions("pets")] == ["available"]
+        assert client.version("pets", 3).card == {"labels": ["cat", "dog"]}
+
+
+@pytest.mark.anyio
+async def test_the_asynchronous_client_does_the_same() -> None:
+    """Every call of the one is a call of the other."""
+    with gateway_server(listing) as server:
+        async with AsyncClient(server.url) as client:
+            assert (await client.models())[0].stable == 3
+            assert [version.role for version in await client.versions("pets")] == ["stable"]
+            assert (await client.version("pets", 3)).card == {"labels": ["cat", "dog"]}
+    with gateway_server(echo) as server:
+        async with AsyncClient(server.url) as client:
+            (item,) = (await client.predict("pets", [b"cat"])).predictions
+            assert item.best is not None
+            assert item.best.label == "cat"
+        with pytest.raises(GatewayUnreachableError):
+            async with AsyncClient(f"http://127.0.0.1:{free_ports(1)[0]}") as client:
+                await client.models()
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 503])
+def test_a_problem_becomes_an_error_that_says_it(status: int) -> None:
+    """The code for programs, the sentence for people, the request's id for the log."""
+    reply = (status, problem("unknown_model", status))
+    with (
+        gateway_server(lambda *request: reply) as server,
+        Client(server.url) as client,
+        pytest.raises(ApiError, match=f"{status} unknown_model: Unknown model: what arrived") as raised,
+    ):
+        client.models()
+    assert raised.value.problem.request_id == "request-1"
+    assert raised.value.problem.status == status
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>bad gateway</html>", b"[1]", b'{"title": null}'])
+def test_an_error_of_something_else_is_still_an_error(body: bytes) -> None:
+    """A proxy's page in place of a problem keeps the status."""
+    with (
+        gateway_server(lambda *request: (502, body)) as server,
+        Client(server.url) as client,
+        pytest.raises(ApiError, match="502 unknown: HTTP status 502"),
+    ):
+        client.models()
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"{}", b'{"models": [{"nom": "pets"}]}'])
+def test_a_success_that_is_not_the_api_is_an_error_that_quotes_it(body: bytes) -> None:
+    """Another server on the port is noticed."""
+    with (
+        gateway_server(lambda *request: (200, body)) as server,
+        Client(server.url) as client,
+        pytest.raises(ApiError, match="not_understood: Not an answer of the gateway's API"),
+    ):
+        client.models()
+
+
+def test_nobody_there_is_an_error_with_the_address() -> None:
+    """No connection: the message names where."""
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with Client(url) as client, pytest.raises(GatewayUnreachableError, match=f"no answer from {url}"):
+        client.models()
+
+
+def test_a_strange_model_name_stays_one_segment() -> None:
+    """A slash in a name does not reach another route."""
+    with gateway_server(lambda *request: (404, problem("unknown_model", 404))) as server:
+        with Client(server.url) as client, pytest.raises(ApiError):
+            client.versions("a/../b?c")
+        assert server.requests == [("GET", "/v1/models/a%2F..%2Fb%3Fc/versions")]
