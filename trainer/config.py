@@ -29,7 +29,7 @@ class Recipe:
     weight_decay: float = 0.012
     """Per K images, scaled like the rate but independent of it."""
     warmup_share: float = 0.1
-    """Share of the steps in which the rate climbs from `initial_rate` to 1 times its peak; then it falls to 0."""
+    """Share of the steps in which the rate climbs from `initial_rate` times its peak; then it falls to 0."""
     initial_rate: float = 0.2
     label_smoothing: float = 0.2
     whitening_bias_epochs: int = 3

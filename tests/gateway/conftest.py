@@ -23,8 +23,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """Holds one event loop for all tests: gRPC's poller may call into a loop after its last channel closed."""
-    yield
+    """Holds one event loop for all tests: gRPC may call into a loop after its last channel was closed."""
+    yield  # noqa: PT022  a generator keeps the loop until the end of the session
 
 
 @pytest.fixture(autouse=True)
