@@ -13,7 +13,7 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports locks format lock descriptors pretrained clean
+.PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,15 @@ pretrained: ## Train the bundled model on CIFAR-10 (about 40 minutes on two core
 	@$(INSTALL) trainer
 	$(if $(filter file,$(origin DATA)),$(IN_VENV) -m trainer fetch cifar10)
 	$(IN_VENV) -m trainer run --data $(DATA) --models models --model cifar10 --preset best --seed 1 --run-id cifar10-pretrained
+
+bench: development ## Requests per second beside the peers (needs wrk; BENCH="--rounds 1 --seconds 2")
+	$(IN_VENV) -m load_tests.peers.bench $(BENCH)
+
+footprint: development ## Import time and memory of the gateway
+	$(IN_VENV) -m load_tests.footprint
+
+swap: development ## Publish versions under 16 clients: failures, seconds
+	$(IN_VENV) -m load_tests.swap
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
