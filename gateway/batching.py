@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from gateway.errors import DeadlineError, GatewayError, OverloadedError
 from gateway.metrics import Metrics
@@ -51,7 +52,7 @@ class Ticket:
         self.served = served
         self.images = images
         self.deadline = deadline
-        self.entered_at = loop.time()
+        self.entered_at = perf_counter()
         self.pulled_at = 0.0
         self.rows: list[Sequence[float]] = [()] * len(images)
         self.missing = len(images)
@@ -65,7 +66,7 @@ class Ticket:
 
     def expire(self) -> None:
         """The deadline has passed."""
-        waited = self.deadline - self.entered_at
+        waited = perf_counter() - self.entered_at
         self.fail(DeadlineError(f"no answer within {waited:.1f} s; send fewer images, or try again later"))
 
     def fill(self, start: int, rows: Sequence[Sequence[float]], version: int) -> None:
@@ -172,7 +173,10 @@ class BatchQueue:
         finally:
             expiry.cancel()
         return Answer(
-            ticket.version, ticket.rows, ticket.pulled_at - ticket.entered_at, loop.time() - ticket.pulled_at
+            ticket.version,
+            ticket.rows,
+            ticket.pulled_at - ticket.entered_at,
+            perf_counter() - ticket.pulled_at,
         )
 
     async def take(self) -> Batch:
@@ -217,7 +221,7 @@ class BatchQueue:
     def _pull(self) -> Batch:
         """The next batch of the version whose turn it is: versions take turns."""
         served, line = next(iter(self._lines.items()))
-        now = asyncio.get_running_loop().time()
+        now = perf_counter()
         slices: list[Slice] = []
         room = self._max_batch
         while line and room:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 
 from gateway.batching import Batch, BatchQueue
 from gateway.errors import (
@@ -105,12 +106,11 @@ class Replica:
                 self._busy.discard(task)
 
     async def _answer(self, batch: Batch) -> None:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = perf_counter()
         try:
             scores = await self.predictor.predict(batch.served, batch.images, self._attempt_seconds(batch))
             batch.deliver(scores)
-            self._learn(loop.time() - started)
+            self._learn(perf_counter() - started)
         except (ReplicaLostError, ReplicaSlowError) as error:
             self._count(error)
             self._repeat(batch, error)

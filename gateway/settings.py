@@ -72,9 +72,9 @@ class PredictorSettings(Group):
     """Interval in which names are resolved again."""
     deadline_seconds: float = Field(default=5.0, gt=0)
     """From the complete body to the answer; afterwards the request ends with 504."""
-    in_flight_per_replica: int = Field(default=1, ge=1, le=64)
-    """Calls at once on one replica. One keeps batches largest: what arrives during a call forms the
-    next. Two pay only where the server overlaps copying with computing (a GPU)."""
+    in_flight_per_replica: int = Field(default=2, ge=1, le=64)
+    """Calls at once on one replica. With two, the next batch is there when one ends: 523 instead of 463
+    answers per second at 64 connections on two cores. More only make the batches smaller."""
     max_batch_images: int = Field(default=64, ge=1, le=65536)
     """A CPU gains little beyond 64 (1250 images per second at 16, 1680 at 64), and waits longer."""
     max_queued_images: int = Field(default=2048, ge=1)
