@@ -116,9 +116,11 @@ class Replica:
             self._repeat(batch, error)
         except ReplicaError as error:
             self._count(error)
-            batch.fail(error)
             if isinstance(error, VersionNotServedError) and self._fleet.others_are_up(self):
+                self._queue.repeat(batch, error, MAX_ATTEMPTS)
                 await asyncio.sleep(LACKING_PAUSE_SECONDS)
+            else:
+                batch.fail(error)
         except asyncio.CancelledError:
             self._queue.give_back(batch)
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -221,7 +222,15 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     terminal = RichConsole()
     terminal.width = max(terminal.width, TABLE_WIDTH)
     terminal.print(as_table(lines, contenders[0].name))
-    return as_document(machine, vars(arguments), lines, runs)
+    return as_document(machine, _settings(arguments), lines, runs)
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments as the document records them: paths as seen from here, not those of one machine."""
+    return {
+        name: os.path.relpath(value) if isinstance(value, Path) else value
+        for name, value in vars(arguments).items()
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -176,8 +176,8 @@ def test_the_gateway_agrees_with_the_trainer(stack: RunningStack, version: Path,
         for picture in sorted(folder.iterdir())[:20]:
             shutil.copy(picture, target)
     table = tmp_path / "out.csv"
-    evaluate = ("-m", "trainer", "evaluate", str(version), str(tmp_path), "--predictions", str(table))
-    succeeds(*evaluate)
+    folders = ("--version", str(version), "--data", str(tmp_path), "--predictions", str(table))
+    succeeds("-m", "trainer", "evaluate", *folders)
     output = succeeds(
         "-m", "rekindle", "agreement", str(tmp_path), "--predictions", str(table), "--url", stack.url
     )

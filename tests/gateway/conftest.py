@@ -72,7 +72,8 @@ async def start_gateway(store: Path) -> AsyncIterator[StartGateway]:
             *servers: FakeModelServer, is_ready: bool = True, **groups: dict[str, Any]
         ) -> RunningGateway:
             targets = [server.address for server in servers] or ["127.0.0.1:1"]
-            predictor = {"targets": targets} | groups.pop("predictor", {})
+            # One call at a time, so that a held call holds its replica.
+            predictor = {"targets": targets, "in_flight_per_replica": 1} | groups.pop("predictor", {})
             stores = {"models": store} | groups.pop("stores", {})
             rollout = {"poll_seconds": 0.05} | groups.pop("rollout", {})
             settings = Settings(predictor=predictor, stores=stores, rollout=rollout, **groups)

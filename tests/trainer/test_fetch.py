@@ -424,7 +424,10 @@ def test_interrupt_leaves_the_part(tmp_path: Path, server: tuple[Script, str]) -
             may_answer.wait(60)
 
     script.on_request = hold_the_second
-    command = [sys.executable, "-c", "import sys; from trainer.fetch import main; sys.exit(main())"]
+    # A shell that runs tests in the background makes its children ignore Ctrl-C.
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{hears}; import sys; from trainer.fetch import main; sys.exit(main())"
+    command = [sys.executable, "-c", program]
     arguments = ["cifar10", "--data", str(tmp_path / "cifar10"), "--url", url]
     process = subprocess.Popen([*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
