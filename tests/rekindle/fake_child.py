@@ -28,9 +28,11 @@ signal.signal(signal.SIGTERM, on_signal)
 signal.signal(signal.SIGINT, on_signal)
 if "grandchild" in behaviours:
     child = subprocess.Popen([sys.executable, __file__, log, f"{name}-grandchild"])
-note(f"started {os.getpid()}")
 print(f"hello from {name}", flush=True)
+note(f"started {os.getpid()}")
 if "fails" in behaviours:
+    while Path(log).read_text().count(" started ") < 2:  # the others shall have lived
+        time.sleep(0.02)
     print("the reason why", file=sys.stderr, flush=True)
     sys.exit(3)
 while "ends" not in behaviours:
