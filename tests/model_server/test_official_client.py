@@ -71,8 +71,12 @@ def test_status_answers_the_official_client(official: SimpleNamespace) -> None:
     """All versions, or one; an unknown one is NOT_FOUND."""
     request = official.get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "tiny"
-    response = official.model.GetModelStatus(request, timeout=60)
-    assert [(entry.version, entry.state) for entry in response.model_version_status] == [(2, 30), (1, 30)]
+
+    def states() -> list[tuple[int, int]]:
+        response = official.model.GetModelStatus(request, timeout=60)
+        return [(entry.version, entry.state) for entry in response.model_version_status]
+
+    eventually(lambda: states() == [(2, 30), (1, 30)])  # the second is loaded while the first serves
     request.model_spec.version.value = 7
     with pytest.raises(grpc.RpcError, match="Could not find version 7 of model tiny") as raised:
         official.model.GetModelStatus(request, timeout=60)
