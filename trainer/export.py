@@ -78,8 +78,8 @@ def _frozen(
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """uint8 pictures → probabilities, with the weights as constants.
 
-    oneDNN brings constant weights into its layout once, variables at every call: 2.4 instead of 2.8 ms for
-    one picture on two cores (docs/performance.md). Both signatures call this one graph, so it is stored once.
+    oneDNN brings constant weights into its layout once, variables at every call
+    (docs/performance.md). Both signatures call this one graph, so it is stored once.
     """
 
     def probabilities(images: tf.Tensor) -> tf.Tensor:

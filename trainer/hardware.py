@@ -13,8 +13,6 @@ _BFLOAT16_COMPUTE_CAPABILITY = (8, 0)
 
 def training_precision() -> str:
     """The Keras dtype policy that trains fastest here: mixed_bfloat16, or float32.
-
-    On two cores with AVX-512 bfloat16, 650–720 instead of 480 images per second (docs/performance.md).
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
