@@ -12,8 +12,7 @@ _BFLOAT16_COMPUTE_CAPABILITY = (8, 0)
 
 
 def training_precision() -> str:
-    """The Keras dtype policy that trains fastest here: mixed_bfloat16, or float32.
-    """
+    """The Keras dtype policy that trains fastest here: mixed_bfloat16, or float32."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
