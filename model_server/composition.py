@@ -8,23 +8,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_server import serving
-from model_server.asgi import Application
-from model_server.cpus import schedulable_cpus
 from model_server.flags import Flags
-from model_server.grpc_api import GrpcApi
-from model_server.loading import SavedModelLoader
-from model_server.model_config import ModelConfig
-from model_server.polling import ConfigurationFile, Poller
-from model_server.predict import Predictor
-from model_server.reload import Reloader
-from model_server.repository import Repository, RetryPolicy
-from model_server.rest_api import RestApi
-from model_server.runtime import Threads
-from model_server.serving import Endpoint, GrpcFront, RestFront
+from model_server.fronts import serving
+from model_server.fronts.asgi import Application
+from model_server.fronts.grpc_api import GrpcApi
+from model_server.fronts.rest_api import RestApi
+from model_server.fronts.serving import Endpoint, GrpcFront, RestFront
+from model_server.inference.predict import Predictor
+from model_server.lifecycle.model_config import ModelConfig
+from model_server.lifecycle.polling import ConfigurationFile, Poller
+from model_server.lifecycle.reload import Reloader
+from model_server.lifecycle.repository import Repository, RetryPolicy
+from model_server.runtime.cpus import schedulable_cpus
+from model_server.runtime.loading import SavedModelLoader
+from model_server.runtime.session import Threads
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 THREADS_PER_CPU = 4
 """Of each front, as upstream."""

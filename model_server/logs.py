@@ -40,7 +40,7 @@ def _quoted(value: Any) -> str:
 def configure() -> None:
     """Send the logs of this process to standard error in the form above.
 
-    By a descriptor of its own: runtime.py turns away what TensorFlow writes to the common one.
+    By a descriptor of its own: session.py turns away what TensorFlow writes to the common one.
     """
     handler = logging.StreamHandler(os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1))
     handler.setFormatter(_KeyValueFormatter())

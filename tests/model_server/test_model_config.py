@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from model_server import model_config
 from model_server.errors import Code, ServingError
-from model_server.model_config import All, Latest, ModelConfig, Specific
-from model_server.polling import ConfigurationFile
-from model_server.versions import list_versions, wanted
+from model_server.lifecycle import model_config
+from model_server.lifecycle.model_config import All, Latest, ModelConfig, Specific
+from model_server.lifecycle.polling import ConfigurationFile
+from model_server.lifecycle.versions import list_versions, wanted
 
 
 def one(fields: str) -> str:

@@ -12,8 +12,8 @@ from model_servers import eventually
 
 from contract.tfserving_api import ModelVersionState as State
 from model_server.errors import Code, ServingError
-from model_server.model_config import All, Latest, ModelConfig, Policy, Specific
-from model_server.repository import Repository, RetryPolicy, Target
+from model_server.lifecycle.model_config import All, Latest, ModelConfig, Policy, Specific
+from model_server.lifecycle.repository import Repository, RetryPolicy, Target
 
 
 class FakeServable:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_server import cpus, flags
+from model_server import flags
+from model_server.runtime import cpus
 
 BASE = ("--model_base_path=/models/m",)
 

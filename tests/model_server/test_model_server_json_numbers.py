@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from model_server.json_answers import write
-from model_server.json_inputs import Format
+from model_server.fronts.json_answers import write
+from model_server.fronts.json_inputs import Format
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from contract import tfserving_api as api
-from model_server import tensors
 from model_server.errors import ServingError
+from model_server.runtime import tensors
 
 pytestmark = pytest.mark.tensorflow
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Generic
 
 from contract.tfserving_api import ModelVersionState as State
-from model_server import labels
 from model_server.errors import Code, ServingError, invalid_argument
-from model_server.model_config import ModelConfig
-from model_server.states import Model, Servable, Version
-from model_server.survey import Survey
-from model_server.versions import wanted
+from model_server.lifecycle import labels
+from model_server.lifecycle.model_config import ModelConfig
+from model_server.lifecycle.states import Model, Servable, Version
+from model_server.lifecycle.survey import Survey
+from model_server.lifecycle.versions import wanted
 
 log = logging.getLogger(__name__)
 

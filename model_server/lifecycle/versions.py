@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.layout import SAVED_MODEL
-from model_server.model_config import All, Latest, Policy, Specific
+from model_server.lifecycle.model_config import All, Latest, Policy, Specific
 
 _INT64_END = 2**63
 

@@ -16,15 +16,16 @@ from urllib.parse import unquote
 from google.protobuf import json_format
 
 from contract import tfserving_api
-from model_server import describe, json_answers, json_inputs
 from model_server.errors import HTTP_STATUS, Code, ServingError, SignatureNotFoundError, invalid_argument
-from model_server.predict import Predictor, Question
-from model_server.repository import Repository, Target
-from model_server.signatures import Signature
-from model_server.tensors import Array
+from model_server.fronts import json_answers, json_inputs
+from model_server.inference import describe
+from model_server.inference.predict import Predictor, Question
+from model_server.lifecycle.repository import Repository, Target
+from model_server.runtime.signatures import Signature
+from model_server.runtime.tensors import Array
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from model_server.lifecycle.model_config import ModelConfig, Specific
+from model_server.lifecycle.versions import Listing, list_versions
 from model_server.logs import Notices
-from model_server.model_config import ModelConfig, Specific
-from model_server.versions import Listing, list_versions
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from model_server.errors import Code, ServingError, SignatureNotFoundError, invalid_argument
-from model_server.repository import Repository, Target
-from model_server.signatures import Signature
-from model_server.tensors import Array
+from model_server.lifecycle.repository import Repository, Target
+from model_server.runtime.signatures import Signature
+from model_server.runtime.tensors import Array
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 DEFAULT_SIGNATURE = "serving_default"
 _METHODS = ("tensorflow/serving/predict", "tensorflow/serving/classify", "tensorflow/serving/regress")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from contract import tfserving_api
-from model_server import model_config
 from model_server.errors import Code, ServingError, invalid_argument
-from model_server.polling import Poller
-from model_server.repository import Repository
+from model_server.lifecycle import model_config
+from model_server.lifecycle.polling import Poller
+from model_server.lifecycle.repository import Repository
 
 log = logging.getLogger(__name__)
 

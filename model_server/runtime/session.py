@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from model_server.cpus import thread_count
+from model_server.runtime.cpus import thread_count
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _ERRORS_ONLY = {_LOG_LEVEL: "2", "GRPC_VERBOSITY": "ERROR"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from model_server.errors import Code, ServingError
-from model_server.model_config import ModelConfig
+from model_server.lifecycle.model_config import ModelConfig
 
 LabelMap = Mapping[str, Mapping[str, int]]
 """Model → label → version."""

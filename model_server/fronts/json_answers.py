@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from model_server.errors import invalid_argument
-from model_server.json_inputs import Format
-from model_server.tensors import Array
+from model_server.fronts.json_inputs import Format
+from model_server.runtime.tensors import Array
 
 _INDENT = "    "
 

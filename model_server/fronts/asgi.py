@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from model_server.errors import invalid_argument
-from model_server.json_answers import write_error
-from model_server.rest_api import Reply, RestApi, failure
+from model_server.fronts.json_answers import write_error
+from model_server.fronts.rest_api import Reply, RestApi, failure
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from contract import tfserving_api
-from model_server import tensors
 from model_server.errors import invalid_argument
-from model_server.predict import Answer, chosen_outputs, find_signature, with_defaults
-from model_server.repository import Target
-from model_server.signatures import Signature
-from model_server.tensors import Array
+from model_server.inference.predict import Answer, chosen_outputs, find_signature, with_defaults
+from model_server.lifecycle.repository import Target
+from model_server.runtime import tensors
+from model_server.runtime.signatures import Signature
+from model_server.runtime.tensors import Array
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 
 def target_of(request: Any) -> Target:

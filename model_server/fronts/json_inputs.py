@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from model_server import tensors
 from model_server.errors import ServingError, invalid_argument
-from model_server.signatures import Signature, TensorSpec
-from model_server.tensors import STRING, Array
+from model_server.runtime import tensors
+from model_server.runtime.signatures import Signature, TensorSpec
+from model_server.runtime.tensors import STRING, Array
 
 _SHOWN_CHARACTERS = 200
 """Of a value that is quoted in an error."""

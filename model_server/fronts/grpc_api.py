@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from contract import tfserving_api as api
-from model_server import describe, messages
 from model_server.errors import Code, ServingError
-from model_server.predict import Predictor, Question
-from model_server.reload import Reloader
-from model_server.repository import Repository
+from model_server.inference import describe, messages
+from model_server.inference.predict import Predictor, Question
+from model_server.lifecycle.reload import Reloader
+from model_server.lifecycle.repository import Repository
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 log = logging.getLogger(__name__)
 

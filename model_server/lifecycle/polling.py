@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from model_server import model_config
 from model_server.errors import ServingError
+from model_server.lifecycle import model_config
 from model_server.logs import Notices
 
 log = logging.getLogger(__name__)

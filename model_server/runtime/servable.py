@@ -18,8 +18,8 @@ from tensorflow.python.client import pywrap_tf_session as tf_session
 from contract import tfserving_api
 from contract.layout import SAVED_MODEL
 from model_server.errors import Code, ServingError
-from model_server.signatures import Signature, signature_of
-from model_server.tensors import Array
+from model_server.runtime.signatures import Signature, signature_of
+from model_server.runtime.tensors import Array
 
 SERVE_TAG = "serve"
 _INITIALISATION = "__saved_model_init_op"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_server import tensors
-from model_server.tensors import Array
+from model_server.runtime import tensors
+from model_server.runtime.tensors import Array
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from contract import tfserving_api
 from model_server.errors import Code, ServingError, invalid_argument
-from model_server.repository import Repository, Target
+from model_server.lifecycle.repository import Repository, Target
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 SIGNATURES = "signature_def"
 """The one kind of metadata there is."""

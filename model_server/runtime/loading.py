@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_server.runtime import Threads, session_options
+from model_server.runtime.session import Threads, session_options
 
 if TYPE_CHECKING:
-    from model_server.servable import Servable
+    from model_server.runtime.servable import Servable
 
 
 class SavedModelLoader:
@@ -32,7 +32,8 @@ class SavedModelLoader:
         servable = self._loader()(path)
         if not self._replays_warmup:
             return servable
-        from model_server import messages, warmup
+        from model_server.inference import messages
+        from model_server.runtime import warmup
 
         try:
             warmup.replay(path, lambda request: messages.replay(servable, request))
@@ -45,7 +46,7 @@ class SavedModelLoader:
         with self._importing:
             if self._load is None:
                 options = session_options(self._threads)
-                from model_server.servable import loader
+                from model_server.runtime.servable import loader
 
                 self._load = loader(options)
             return self._load

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from model_server import grpc_api
-from model_server.asgi import Application
-from model_server.grpc_api import GrpcApi
+from model_server.fronts import grpc_api
+from model_server.fronts.asgi import Application
+from model_server.fronts.grpc_api import GrpcApi
 
 log = logging.getLogger(__name__)
 

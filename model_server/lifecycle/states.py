@@ -10,8 +10,8 @@ from typing import Generic, Protocol, TypeVar
 
 from contract.tfserving_api import ModelVersionState as State
 from model_server.errors import ServingError
-from model_server.model_config import ModelConfig
-from model_server.versions import VersionDirectory
+from model_server.lifecycle.model_config import ModelConfig
+from model_server.lifecycle.versions import VersionDirectory
 
 REMEMBERED_VERSIONS = 100
 """Unloaded versions of a model whose state is still told."""

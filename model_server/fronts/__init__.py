@@ -1,0 +1,1 @@
+"""What the outside sees: gRPC, REST, their servers and their encodings."""

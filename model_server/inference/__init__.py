@@ -1,0 +1,1 @@
+"""The data plane: from a request's arrays to its answer, whatever the front."""

@@ -1,0 +1,1 @@
+"""Which models and versions there are, and when each is loaded and unloaded."""

@@ -1,0 +1,1 @@
+"""TensorFlow: loading a SavedModel, running it, and the arrays that go in and out."""
