@@ -1,45 +1,174 @@
 """The command line: upstream's flags with upstream's names, defaults and forms.
 
-`--flag=value`, `--flag value` and, for booleans, a bare `--flag`. Two deliberate differences: an unknown
-flag is refused (upstream prints it and starts anyway, so that a typing error goes unnoticed), and
-`--bind_address` is ours. Nothing here imports TensorFlow, so that --help and mistakes answer at once.
+`--flag=value`, `--flag value` and, for booleans, a bare `--flag`. Each flag is a field of `Flags`, which
+says all there is to know about it; the parser, --help and docs/model-server.md are made from there. A
+flag that has no effect here is accepted with a warning that says what is different. One deliberate
+difference: an unknown flag is refused (upstream prints it and starts anyway, so that a typing error goes
+unnoticed). Nothing here imports TensorFlow, so that --help and mistakes answer at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
+
+from model_server.flag_values import INT64_MAX, address, boolean, channel_arguments, fraction, integer, one_of
+
+_AUTOMATIC = "0: the CPU limit of the container"
+
+
+def _flag(
+    default: Any,
+    kind: Callable[[str], Any],
+    text: str,
+    *,
+    differs: str = "",
+    warns: str = "",
+    ours: bool = False,
+) -> Any:
+    """A flag. `differs`: what it does otherwise than upstream; `warns`: why it has no effect here."""
+    metadata = {"kind": kind, "help": text, "differs": differs, "warns": warns, "ours": ours}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Flags:
-    """Every flag, parsed and checked. The meaning of each stands in `_declare`."""
+    """Every flag, parsed and checked."""
 
-    port: int
-    rest_api_port: int
-    bind_address: str
-    model_name: str
-    model_base_path: str
-    model_config_file: str
-    model_config_file_poll_wait_seconds: int
-    file_system_poll_wait_seconds: int
-    max_num_load_retries: int
-    load_retry_interval_micros: int
-    allow_version_labels_for_unavailable_models: bool
-    enable_model_warmup: bool
-    tensorflow_session_parallelism: int
-    tensorflow_intra_op_parallelism: int
-    tensorflow_inter_op_parallelism: int
-    grpc_max_threads: int
-    rest_api_num_threads: int
-    rest_api_timeout_in_ms: int
-    enable_serialization_as_tensor_content: bool
-    version: bool
+    port: int = _flag(8500, integer(0, 65535), "TCP port of gRPC; 0: none")
+    grpc_socket_path: str = _flag("", str, "path of a Unix socket on which gRPC is served as well")
+    rest_api_port: int = _flag(0, integer(0, 65535), "TCP port of REST; 0: no REST")
+    bind_address: str = _flag("0.0.0.0", address, "IP address of both ports", ours=True)  # noqa: S104
+    rest_api_num_threads: int = _flag(0, integer(0), "threads that answer REST; 0: 4 per CPU")
+    rest_api_timeout_in_ms: int = _flag(30_000, integer(1), "time limit of a REST prediction")
+    rest_api_enable_cors_support: bool = _flag(False, boolean, "answer REST with CORS headers")
+    grpc_max_threads: int = _flag(0, integer(0), "threads that answer gRPC calls; 0: 4 per CPU")
+    grpc_channel_arguments: tuple[tuple[str, int | str], ...] = _flag(
+        (), channel_arguments, "arguments of the gRPC server, e.g. grpc.max_connection_age_ms=2000,…"
+    )
+    enable_grpc_healthcheck_service: bool = _flag(
+        False,
+        boolean,
+        "serve grpc.health.v1",
+        differs="follows the models and the drain; upstream says SERVING for ever",
+    )
+    ssl_config_file: str = _flag("", str, "SSLConfig in text form: gRPC is served over TLS")
+    enable_serialization_as_tensor_content: bool = _flag(
+        False, boolean, "answer tensors as tensor_content instead of typed fields"
+    )
+
+    model_name: str = _flag("default", str, "name of the one model; ignored with --model_config_file")
+    model_base_path: str = _flag("", str, "its directory, which holds numbered versions")
+    model_config_file: str = _flag("", str, "ModelServerConfig in text form: several models, labels")
+    model_config_file_poll_wait_seconds: int = _flag(0, integer(0), "re-read it this often; 0: read once")
+    file_system_poll_wait_seconds: int = _flag(1, integer(0), "look for versions this often; 0: once")
+    max_num_load_retries: int = _flag(5, integer(0), "further attempts after a failed load")
+    load_retry_interval_micros: int = _flag(
+        60_000_000, integer(-INT64_MAX, INT64_MAX), "wait between attempts; negative: none"
+    )
+    num_load_threads: int = _flag(
+        0,
+        integer(0),
+        "versions that load at a time; 0: chosen by the server",
+        differs="0 stands for 2 threads, not for the main loop",
+    )
+    num_unload_threads: int = _flag(
+        0,
+        integer(0),
+        "versions that unload at a time; 0: chosen by the server",
+        differs="0 stands for 1 thread, not for the main loop",
+    )
+    allow_version_labels_for_unavailable_models: bool = _flag(
+        False, boolean, "let a label that does not exist yet name a version that is not loaded yet"
+    )
+    enable_model_warmup: bool = _flag(True, boolean, "replay assets.extra/tf_serving_warmup_requests")
+    num_request_iterations_for_warmup: int = _flag(
+        0, integer(0), "replay each of those requests this often; 0: once"
+    )
+    saved_model_tags: str = _flag("serve", str, "comma-separated tags of the meta graph to load")
+    enable_signature_method_name_check: bool = _flag(
+        False, boolean, "let Classify and Regress refuse signatures whose method_name is another"
+    )
+    flush_filesystem_caches: bool = _flag(
+        True, boolean, "let the kernel drop the files of a version once it is loaded"
+    )
+    remove_unused_fields_from_bundle_metagraph: bool = _flag(
+        True,
+        boolean,
+        "keep only the signatures of the meta graph in memory",
+        warns="only the signatures are ever kept",
+    )
+
+    enable_batching: bool = _flag(
+        False,
+        boolean,
+        "batch requests as --batching_parameters_file says",
+        differs="without it, requests that wait while one runs are merged",
+    )
+    batching_parameters_file: str = _flag("", str, "BatchingParameters in text form")
+    enable_per_model_batching_parameters: bool = _flag(
+        False, boolean, "read batching_params.pbtxt in each version's directory"
+    )
+    merge_waiting_requests: bool = _flag(
+        True, boolean, "without --enable_batching, merge requests that wait while one runs", ours=True
+    )
+
+    tensorflow_session_parallelism: int = _flag(0, integer(0), f"both of the two below; {_AUTOMATIC}")
+    tensorflow_intra_op_parallelism: int = _flag(0, integer(0), f"threads inside one op; {_AUTOMATIC}")
+    tensorflow_inter_op_parallelism: int = _flag(0, integer(0), f"ops that run at a time; {_AUTOMATIC}")
+    tensorflow_session_config_file: str = _flag("", str, "ConfigProto in text form, for every session")
+    per_process_gpu_memory_fraction: float = _flag(
+        0.0, fraction, "share of the GPU's memory to take at once; 0: TensorFlow decides"
+    )
+    mixed_precision: str = _flag(
+        "",
+        one_of("", "bfloat16"),
+        "bfloat16: compute in it where the CPU has it and the answers stay the same",
+        differs="decided at load time by comparing the answers; upstream rewrites the graph unasked",
+    )
+    prefer_tflite_model: bool = _flag(
+        False, boolean, "serve model.tflite of a version where there is one (needs ai-edge-litert)"
+    )
+    num_tflite_pools: int = _flag(0, integer(0), "TF Lite interpreter pools; 0: one per CPU")
+    num_tflite_interpreters_per_pool: int = _flag(0, integer(0), "interpreters in each; 0: 1")
+
+    monitoring_config_file: str = _flag("", str, "MonitoringConfig in text form: Prometheus over REST")
+    check_memory: bool = _flag(
+        True, boolean, "refuse to load a version that the memory limit cannot hold", ours=True
+    )
+
+    use_alts_credentials: bool = _flag(False, boolean, "serve gRPC over Google's ALTS", differs="refused")
+    platform_config_file: str = _flag(
+        "", str, "PlatformConfigMap in text form", warns="sessions are set up by the other flags"
+    )
+    enable_profiler: bool = _flag(
+        True, boolean, "serve TensorFlow's profiler over gRPC", differs="the profiler is not served"
+    )
+    thread_pool_factory_config_file: str = _flag(
+        "", str, "ThreadPoolConfig in text form", warns="TensorFlow's own thread pools are used"
+    )
+    xla_cpu_compilation_enabled: bool = _flag(
+        False, boolean, "enable XLA for CPUs", warns="whether XLA compiles is TensorFlow's default"
+    )
+    xla_gpu_compilation_enabled: bool = _flag(
+        False, boolean, "enable XLA for GPUs", warns="whether XLA compiles is TensorFlow's default"
+    )
+    skip_initialize_tpu: bool = _flag(
+        False, boolean, "do not initialise TPUs", warns="TPUs are left to TensorFlow in any case"
+    )
+    version: bool = _flag(False, boolean, "print the version and exit")
+
+    def without_effect(self) -> list[str]:
+        """One sentence for each flag that was set and has no effect here."""
+        return [
+            f"--{flag.name} has no effect here: {flag.metadata['warns']}"
+            for flag in fields(self)
+            if flag.metadata["warns"] and getattr(self, flag.name) != flag.default
+        ]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,122 +180,58 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> Flags:
     """Read a command line. Exits with status 2 and a sentence when it cannot be used."""
-    parser = _declare()
+    parser = _parser()
     values, unknown = parser.parse_known_args(arguments)
     if unknown:
-        parser.error(_unknown(unknown[0], parser))
+        parser.error(_unknown(unknown[0]))
     flags = Flags(**vars(values))
-    if not flags.version:
-        _check_together(flags, parser)
+    if not flags.version and (mistake := _mistake(flags)):
+        parser.error(mistake)
     return flags
 
 
-def _unknown(argument: str, parser: argparse.ArgumentParser) -> str:
-    name = argument.split("=", 1)[0]
-    known = [option for action in parser._actions for option in action.option_strings]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
-    return f"unknown argument: {argument}; {hint}"
-
-
-def _check_together(flags: Flags, parser: argparse.ArgumentParser) -> None:
-    if flags.port == flags.rest_api_port:
-        parser.error(f"--rest_api_port={flags.port} is the port of gRPC too; give each its own.")
-    if not flags.model_base_path and not flags.model_config_file:
-        parser.error("both --model_base_path and --model_config_file are empty; say which models to serve.")
-    if flags.model_config_file and not Path(flags.model_config_file).is_file():
-        parser.error(f"--model_config_file={flags.model_config_file}: there is no such file.")
-
-
-def _integer(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:
-    def parse_integer(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
-        if not minimum <= value <= maximum:
-            raise argparse.ArgumentTypeError(f"expected {minimum} to {maximum}, got {value}")
-        return value
-
-    return parse_integer
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() in ("true", "1", "false", "0"):
-        return text.lower() in ("true", "1")
-    raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected an IP address, got {text!r}") from None
-
-
-def _declare() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="model_server",
         allow_abbrev=False,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Serves TensorFlow SavedModels over gRPC and REST, as tensorflow_model_server does.",
     )
-    _declare_fronts(parser)
-    _declare_models(parser)
-    _declare_runtime(parser)
-    _switch(parser, "version", False, "print the version and exit")
+    for flag in fields(Flags):
+        kind, text = flag.metadata["kind"], flag.metadata["help"]
+        if flag.metadata["ours"]:
+            text = f"(ours) {text}"
+        options: dict[str, Any] = {"nargs": "?", "const": True} if kind is boolean else {}
+        options["metavar"] = "BOOL" if kind is boolean else "VALUE"
+        parser.add_argument(f"--{flag.name}", type=kind, default=flag.default, help=text, **options)
     return parser
 
 
-def _declare_fronts(parser: argparse.ArgumentParser) -> None:
-    port = _integer(1, 65535)
-    _value(parser, "port", port, 8500, "TCP port of gRPC")
-    _value(parser, "rest_api_port", _integer(0, 65535), 0, "TCP port of REST; 0: no REST")
-    _value(parser, "bind_address", _address, "0.0.0.0", "(ours) IP address of both ports")  # noqa: S104
-    _value(parser, "grpc_max_threads", _integer(0), 0, "threads that answer gRPC calls; 0: 4 per CPU")
-    _value(parser, "rest_api_num_threads", _integer(0), 0, "threads that answer REST; 0: 4 per CPU")
-    _value(parser, "rest_api_timeout_in_ms", _integer(1), 30_000, "time limit of a REST prediction")
-    _switch(
-        parser,
-        "enable_serialization_as_tensor_content",
-        False,
-        "answer tensors as tensor_content instead of typed fields",
-    )
+def _unknown(argument: str) -> str:
+    name = argument.split("=", 1)[0]
+    near = difflib.get_close_matches(name, [f"--{flag.name}" for flag in fields(Flags)], n=1)
+    hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
+    return f"unknown argument: {argument}; {hint}"
 
 
-def _declare_models(parser: argparse.ArgumentParser) -> None:
-    _value(parser, "model_name", str, "default", "name of the one model; ignored with --model_config_file")
-    _value(parser, "model_base_path", str, "", "its directory, which holds numbered versions")
-    _value(parser, "model_config_file", str, "", "ModelServerConfig in text form: several models, labels")
-    seconds = _integer(0)
-    _value(parser, "model_config_file_poll_wait_seconds", seconds, 0, "re-read it this often; 0: read once")
-    _value(parser, "file_system_poll_wait_seconds", seconds, 1, "look for versions this often; 0: once")
-    _value(parser, "max_num_load_retries", _integer(0), 5, "further attempts after a failed load")
-    _value(parser, "load_retry_interval_micros", _integer(0, 2**63 - 1), 60_000_000, "wait between attempts")
-    _switch(
-        parser,
-        "allow_version_labels_for_unavailable_models",
-        False,
-        "let a label that does not exist yet name a version that is not loaded yet",
-    )
-    _switch(parser, "enable_model_warmup", True, "replay assets.extra/tf_serving_warmup_requests")
+def _mistake(flags: Flags) -> str:
+    """What is wrong with flags that are right one by one; otherwise empty."""
+    if flags.use_alts_credentials:
+        return "--use_alts_credentials cannot be honoured here; use --ssl_config_file for TLS."
+    if not flags.port and not flags.grpc_socket_path:
+        return "--port=0 without --grpc_socket_path leaves no way in for gRPC; set one of them."
+    if flags.port and flags.port == flags.rest_api_port:
+        return f"--rest_api_port={flags.port} is the port of gRPC too; give each its own."
+    if not flags.model_base_path and not flags.model_config_file:
+        return "both --model_base_path and --model_config_file are empty; say which models to serve."
+    if flags.batching_parameters_file and not flags.enable_batching:
+        return "--batching_parameters_file is set without --enable_batching; set both or none."
+    return _missing_file(flags)
 
 
-def _declare_runtime(parser: argparse.ArgumentParser) -> None:
-    threads = _integer(0)
-    automatic = "0: the CPU limit of the container"
-    _value(parser, "tensorflow_session_parallelism", threads, 0, f"both of the two below; {automatic}")
-    _value(parser, "tensorflow_intra_op_parallelism", threads, 0, f"threads inside one op; {automatic}")
-    _value(parser, "tensorflow_inter_op_parallelism", threads, 0, f"ops that run at a time; {automatic}")
-
-
-def _value(
-    parser: argparse.ArgumentParser, name: str, kind: Callable[[str], Any], default: Any, text: str
-) -> None:
-    parser.add_argument(f"--{name}", type=kind, default=default, metavar="VALUE", help=text)
-
-
-def _switch(parser: argparse.ArgumentParser, name: str, default: bool, text: str) -> None:
-    parser.add_argument(
-        f"--{name}", type=_boolean, nargs="?", const=True, default=default, metavar="BOOL", help=text
-    )
+def _missing_file(flags: Flags) -> str:
+    for flag in fields(flags):
+        path = getattr(flags, flag.name)
+        if flag.name.endswith("_file") and path and not Path(path).is_file():
+            return f"--{flag.name}={path}: there is no such file."
+    return ""
