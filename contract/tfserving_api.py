@@ -51,7 +51,8 @@ class DataType(IntEnum):
     STRING = 7
 
 
-def _load_pool() -> DescriptorPool:
+def load_pool() -> DescriptorPool:
+    """Every descriptor of the API in a new pool, to which others may be added."""
     pool = DescriptorPool()
     content = files("contract").joinpath("tfserving.binpb").read_bytes()
     for file in FileDescriptorSet.FromString(content).file:
@@ -59,7 +60,7 @@ def _load_pool() -> DescriptorPool:
     return pool
 
 
-POOL = _load_pool()
+POOL = load_pool()
 """Every descriptor of the API: for gRPC reflection, and for messages that have no name below."""
 
 
@@ -70,6 +71,15 @@ def message_class(full_name: str) -> Any:
 
 PredictRequest = message_class("tensorflow.serving.PredictRequest")
 PredictResponse = message_class("tensorflow.serving.PredictResponse")
+ClassificationRequest = message_class("tensorflow.serving.ClassificationRequest")
+ClassificationResponse = message_class("tensorflow.serving.ClassificationResponse")
+ClassificationResult = message_class("tensorflow.serving.ClassificationResult")
+RegressionRequest = message_class("tensorflow.serving.RegressionRequest")
+RegressionResponse = message_class("tensorflow.serving.RegressionResponse")
+RegressionResult = message_class("tensorflow.serving.RegressionResult")
+MultiInferenceRequest = message_class("tensorflow.serving.MultiInferenceRequest")
+MultiInferenceResponse = message_class("tensorflow.serving.MultiInferenceResponse")
+Example = message_class("tensorflow.Example")
 GetModelMetadataRequest = message_class("tensorflow.serving.GetModelMetadataRequest")
 GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataResponse")
 GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")

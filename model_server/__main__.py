@@ -39,7 +39,7 @@ def main() -> None:
 def run(flags: Flags, stop: StopRequest) -> int:
     """The life of the process; returns its exit status."""
     from model_server.composition import ModelServer
-    from model_server.fronts.serving import PortError
+    from model_server.fronts.endpoints import PortError
 
     try:
         server = ModelServer(flags)

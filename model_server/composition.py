@@ -5,43 +5,62 @@ TensorFlow is imported when the first version is loaded (loading.py), not here.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_server import config_files
 from model_server.flags import Flags
-from model_server.fronts import serving
+from model_server.fronts import serving, tls
 from model_server.fronts.asgi import Application
+from model_server.fronts.endpoints import Endpoint
 from model_server.fronts.grpc_api import GrpcApi
+from model_server.fronts.grpc_server import GrpcSettings
+from model_server.fronts.health import Health
 from model_server.fronts.rest_api import RestApi
-from model_server.fronts.serving import Endpoint, GrpcFront, RestFront
-from model_server.inference.predict import Predictor
+from model_server.fronts.serving import GrpcFront, RestFront
+from model_server.inference.merging import MergingRun
+from model_server.inference.predict import Predictor, Run, run_alone
 from model_server.lifecycle.model_config import ModelConfig
 from model_server.lifecycle.polling import ConfigurationFile, Poller
 from model_server.lifecycle.reload import Reloader
 from model_server.lifecycle.repository import Repository, RetryPolicy
+from model_server.metrics.recorder import Metrics
 from model_server.runtime.cpus import schedulable_cpus
 from model_server.runtime.loading import SavedModelLoader
-from model_server.runtime.session import Threads
+from model_server.runtime.session import SessionSettings, Threads
 
 if TYPE_CHECKING:
     from model_server.runtime.servable import Servable
 
+log = logging.getLogger(__name__)
+
 THREADS_PER_CPU = 4
 """Of each front, as upstream."""
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+"""Where Prometheus looks unless the monitoring configuration says otherwise."""
 
 
 class ModelServer:
     """Models on their way in, and the fronts that answer once they are there."""
 
     def __init__(self, flags: Flags) -> None:
-        """Check the ports, read the configuration and begin to load.
+        """Check ports and files, read the configuration and begin to load.
 
         Raises PortError; ServingError or OSError for a configuration that cannot be used.
         """
         self._flags = flags
-        for endpoint in self._endpoints():
-            serving.check_free(endpoint)
+        for sentence in flags.without_effect():
+            log.warning(sentence)
+        for endpoint in (self._grpc_endpoint(), self._rest_endpoint()):
+            if endpoint is not None:
+                endpoint.check_free()
+        self._credentials = tls.credentials(Path(flags.ssl_config_file)) if flags.ssl_config_file else None
+        self._metrics_path = _metrics_path(flags)
         self.repository: Repository[Servable] = _repository(flags)
+        self.metrics = Metrics(self.repository.is_known)
+        self.repository.on_load = self.metrics.load
         file = _configuration_file(flags, self.repository)
         models = file.read() if file else _single_model(flags, self.repository)
         self._models = [model.name for model in models]
@@ -61,21 +80,11 @@ class ModelServer:
         """
         if not self.repository.wait_until_available(self._models, stop):
             return False
-        flags = self._flags
-        predictor = Predictor(self.repository)
-        service = GrpcApi(
-            self.repository,
-            predictor,
-            Reloader(self.repository, self._poller),
-            flags.enable_serialization_as_tensor_content,
-        )
+        predictor = Predictor(self.repository, _run(self._flags, self.metrics))
         automatic = THREADS_PER_CPU * schedulable_cpus()
-        grpc_endpoint, *rest_endpoints = self._endpoints()
-        self._fronts.append(GrpcFront(service, grpc_endpoint, flags.grpc_max_threads or automatic))
-        for endpoint in rest_endpoints:
-            api = RestApi(self.repository, predictor, flags.rest_api_timeout_in_ms / 1000)
-            application = Application(api, flags.rest_api_num_threads or automatic)
-            self._fronts.append(RestFront(application, endpoint))
+        self._fronts.append(self._grpc_front(predictor, automatic))
+        if endpoint := self._rest_endpoint():
+            self._fronts.append(self._rest_front(predictor, endpoint, automatic))
         return True
 
     def close(self, seconds: float = serving.DRAIN_SECONDS) -> None:
@@ -84,10 +93,71 @@ class ModelServer:
         self.repository.close()
         serving.drain(self._fronts, seconds)
 
-    def _endpoints(self) -> list[Endpoint]:
-        """gRPC's, then REST's if there is one."""
-        ports = [self._flags.port, self._flags.rest_api_port]
-        return [Endpoint(self._flags.bind_address, port) for port in ports if port]
+    def _grpc_front(self, predictor: Predictor, automatic_threads: int) -> GrpcFront:
+        flags = self._flags
+        api = GrpcApi(
+            self.repository,
+            predictor,
+            Reloader(self.repository, self._poller),
+            self.metrics,
+            tensor_content=flags.enable_serialization_as_tensor_content,
+            is_method_checked=flags.enable_signature_method_name_check,
+        )
+        endpoint, socket = self._grpc_endpoint(), flags.grpc_socket_path
+        addresses = [str(endpoint)] if endpoint else []
+        addresses += [f"unix:{socket}"] if socket else []
+        settings = GrpcSettings(
+            tuple(addresses),
+            flags.grpc_max_threads or automatic_threads,
+            flags.grpc_channel_arguments,
+            self._credentials,
+        )
+        return GrpcFront(api, settings, self._health())
+
+    def _health(self) -> Health | None:
+        if not self._flags.enable_grpc_healthcheck_service:
+            return None
+        health = Health()
+        self.repository.subscribe(lambda: health.set(self.repository.is_ready()))
+        health.set(self.repository.is_ready())
+        return health
+
+    def _rest_front(self, predictor: Predictor, endpoint: Endpoint, automatic_threads: int) -> RestFront:
+        flags = self._flags
+        api = RestApi(
+            self.repository,
+            predictor,
+            self.metrics,
+            flags.rest_api_timeout_in_ms / 1000,
+            is_method_checked=flags.enable_signature_method_name_check,
+        )
+        application = Application(
+            api,
+            flags.rest_api_num_threads or automatic_threads,
+            {self._metrics_path: self.metrics.exposition} if self._metrics_path else {},
+            has_cors=flags.rest_api_enable_cors_support,
+        )
+        return RestFront(application, endpoint)
+
+    def _grpc_endpoint(self) -> Endpoint | None:
+        return Endpoint(self._flags.bind_address, self._flags.port) if self._flags.port else None
+
+    def _rest_endpoint(self) -> Endpoint | None:
+        port = self._flags.rest_api_port
+        return Endpoint(self._flags.bind_address, port) if port else None
+
+
+def _run(flags: Flags, metrics: Metrics) -> Run:
+    """How requests become calls into TensorFlow."""
+    return MergingRun(metrics) if flags.merge_waiting_requests else run_alone
+
+
+def _metrics_path(flags: Flags) -> str:
+    """Where the metrics are served; empty where they are not."""
+    if not flags.monitoring_config_file:
+        return ""
+    config = config_files.read("MonitoringConfig", Path(flags.monitoring_config_file)).prometheus_config
+    return (config.path or METRICS_PATH) if config.enable else ""
 
 
 def _repository(flags: Flags) -> Repository[Servable]:
@@ -95,9 +165,12 @@ def _repository(flags: Flags) -> Repository[Servable]:
         flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
         flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism,
     )
+    file = flags.tensorflow_session_config_file
+    sessions = SessionSettings(threads, Path(file) if file else None, flags.per_process_gpu_memory_fraction)
+    iterations = max(1, flags.num_request_iterations_for_warmup) if flags.enable_model_warmup else 0
     return Repository(
-        SavedModelLoader(threads, flags.enable_model_warmup),
-        RetryPolicy(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
+        SavedModelLoader(sessions, flags.saved_model_tags.split(","), iterations),
+        RetryPolicy(flags.max_num_load_retries, max(0, flags.load_retry_interval_micros) / 1e6),
         flags.allow_version_labels_for_unavailable_models,
     )
 

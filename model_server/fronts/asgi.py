@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +23,13 @@ MAX_BODY_BYTES = 256 * 2**20
 """Of a body, before and after it is decompressed. Upstream has no limit but the machine's memory."""
 
 
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"Content-Type"),
+)
+
+
 class _BodyTooLargeError(Exception):
     pass
 
@@ -34,9 +41,20 @@ class _DisconnectedError(Exception):
 class Application:
     """The ASGI application."""
 
-    def __init__(self, api: RestApi, threads: int) -> None:
-        """At most `threads` requests are answered at a time; the others wait."""
+    def __init__(
+        self,
+        api: RestApi,
+        threads: int,
+        pages: Mapping[str, Callable[[], bytes]] | None = None,
+        has_cors: bool = False,
+    ) -> None:
+        """At most `threads` requests are answered at a time; the others wait.
+
+        `pages`: plain texts by path, for Prometheus; `has_cors`: pages of any origin may call.
+        """
         self._api = api
+        self._pages = pages or {}
+        self._headers = _CORS if has_cors else ()
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="rest")
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -50,6 +68,7 @@ class Application:
         headers = [
             (b"content-type", reply.content_type.encode()),
             (b"content-length", str(len(reply.body)).encode()),
+            *self._headers,
         ]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
@@ -57,6 +76,10 @@ class Application:
     async def _reply(self, scope: MutableMapping[str, Any], receive: Receive) -> Reply:
         method = scope["method"]
         path = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
+        if method == "OPTIONS" and self._headers:
+            return Reply(200, b"", "text/plain")
+        if method == "GET" and path in self._pages:
+            return Reply(200, self._pages[path](), "text/plain; version=0.0.4; charset=utf-8")
         if not path.lower().startswith("/v1/"):
             return Reply(404, write_error(f"Not found: {method} {path}; the API is under /v1/"))
         try:

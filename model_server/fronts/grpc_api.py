@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from contract import tfserving_api as api
 from model_server.errors import Code, ServingError
-from model_server.inference import describe, messages
+from model_server.inference import classification, describe, messages, regression
 from model_server.inference.predict import Predictor, Question
+from model_server.inference.tasks import Tasks, model_of
 from model_server.lifecycle.reload import Reloader
 from model_server.lifecycle.repository import Repository
+from model_server.metrics.recorder import Metrics
 
 if TYPE_CHECKING:
     from model_server.runtime.servable import Servable
@@ -29,43 +30,79 @@ log = logging.getLogger(__name__)
 
 Call = Callable[[Any, grpc.ServicerContext], Any]
 
-_INT32_MAX = 2**31 - 1
-_OPTIONS = (
-    ("grpc.max_receive_message_length", _INT32_MAX),
-    ("grpc.max_send_message_length", _INT32_MAX),
-    # Otherwise a second server on the same port would take half of the connections in silence.
-    ("grpc.so_reuseport", 0),
-)
+_ENTRYPOINT = "GRPC"
 
 
 class GrpcApi:
-    """What each method answers. Raises ServingError; `serve` translates it."""
+    """What each method answers. Raises ServingError, which the handlers translate."""
 
     def __init__(
         self,
         repository: Repository[Servable],
         predictor: Predictor,
         reloader: Reloader,
+        metrics: Metrics,
+        *,
         tensor_content: bool = False,
+        is_method_checked: bool = False,
     ) -> None:
-        """`tensor_content`: answer tensors as bytes instead of typed fields."""
+        """`tensor_content`: answer tensors as bytes instead of typed fields.
+
+        `is_method_checked`: Classify and Regress refuse signatures of another method_name.
+        """
         self._repository = repository
         self._predictor = predictor
         self._reloader = reloader
+        self._metrics = metrics
         self._tensor_content = tensor_content
+        self._is_method_checked = is_method_checked
 
     def predict(self, request: Any, context: grpc.ServicerContext) -> Any:
         """PredictionService.Predict."""
-        question = Question(
-            target=messages.target_of(request),
-            signature_name=request.model_spec.signature_name,
-            output_filter=tuple(request.output_filter),
-            timeout_seconds=_seconds_left(context),
-        )
-        answer = self._predictor.predict(
-            question, lambda signature: messages.decode_inputs(signature, request.inputs)
-        )
-        return messages.encode_answer(answer, question.target.model, self._tensor_content)
+        with self._metrics.measured("Predict", _ENTRYPOINT, request.model_spec.name) as asked:
+            question = Question(
+                target=messages.target_of(request),
+                signature_name=request.model_spec.signature_name,
+                output_filter=tuple(request.output_filter),
+                timeout_seconds=_seconds_left(context),
+            )
+            answer = self._predictor.predict(
+                question, lambda signature: messages.decode_inputs(signature, request.inputs)
+            )
+            asked.version = answer.version
+            return messages.encode_answer(answer, asked.model, self._tensor_content)
+
+    def classify(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """PredictionService.Classify."""
+        response = api.ClassificationResponse()
+        return self._one("Classify", classification.METHOD, request, response, context)
+
+    def regress(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """PredictionService.Regress."""
+        return self._one("Regress", regression.METHOD, request, api.RegressionResponse(), context)
+
+    def _one(self, name: str, method: str, request: Any, response: Any, context: grpc.ServicerContext) -> Any:
+        with self._metrics.measured(name, _ENTRYPOINT, request.model_spec.name) as asked:
+            target = messages.target_of(request)
+            with self._predictor.borrow(target, _seconds_left(context)) as borrowed:
+                asked.version = borrowed.version
+                tasks = Tasks(borrowed.servable, borrowed.compute, self._is_method_checked)
+                response.result.CopyFrom(tasks.one(request, method))
+            messages.fill_model_spec(response.model_spec, request.model_spec, borrowed.version)
+            self._metrics.examples(asked.model, _count(request.input))
+            return response
+
+    def multi_inference(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """PredictionService.MultiInference."""
+        model = request.tasks[0].model_spec.name if request.tasks else ""
+        with self._metrics.measured("MultiInference", _ENTRYPOINT, model) as asked:
+            target = messages.target_from(model_of(request))
+            with self._predictor.borrow(target, _seconds_left(context)) as borrowed:
+                asked.version = borrowed.version
+                tasks = Tasks(borrowed.servable, borrowed.compute, self._is_method_checked)
+                response = tasks.many(request, borrowed.version)
+            self._metrics.examples(asked.model, _count(request.input))
+            return response
 
     def get_model_metadata(self, request: Any, _: grpc.ServicerContext) -> Any:
         """PredictionService.GetModelMetadata."""
@@ -80,58 +117,21 @@ class GrpcApi:
         """ModelService.HandleReloadConfigRequest."""
         return self._reloader.reload(request, lambda: not context.is_active())
 
-    def handlers(self) -> list[grpc.GenericRpcHandler[Any, Any]]:
-        """The methods under their full names."""
-        return [
-            _service(
-                {
-                    api.PREDICT: (self.predict, api.PredictRequest),
-                    api.GET_MODEL_METADATA: (self.get_model_metadata, api.GetModelMetadataRequest),
-                }
-            ),
-            _service(
-                {
-                    api.GET_MODEL_STATUS: (self.get_model_status, api.GetModelStatusRequest),
-                    api.RELOAD_CONFIG: (self.reload_config, api.ReloadConfigRequest),
-                }
-            ),
-        ]
+    def methods(self) -> dict[str, tuple[Call, Any]]:
+        """Each method's path, what answers it, and the class of its request."""
+        return {
+            api.PREDICT: (self.predict, api.PredictRequest),
+            api.CLASSIFY: (self.classify, api.ClassificationRequest),
+            api.REGRESS: (self.regress, api.RegressionRequest),
+            api.MULTI_INFERENCE: (self.multi_inference, api.MultiInferenceRequest),
+            api.GET_MODEL_METADATA: (self.get_model_metadata, api.GetModelMetadataRequest),
+            api.GET_MODEL_STATUS: (self.get_model_status, api.GetModelStatusRequest),
+            api.RELOAD_CONFIG: (self.reload_config, api.ReloadConfigRequest),
+        }
 
 
-def serve(service: GrpcApi, address: str, threads: int) -> grpc.Server:
-    """Start answering on `address` (host:port). Raises RuntimeError when it cannot be bound."""
-    workers = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
-    server = grpc.server(workers, options=_OPTIONS)
-    server.add_generic_rpc_handlers(service.handlers())
-    server.add_insecure_port(address)
-    server.start()
-    return server
-
-
-def _service(methods: dict[str, tuple[Call, Any]]) -> grpc.GenericRpcHandler[Any, Any]:
-    name = next(iter(methods)).split("/")[1]
-    handlers = {path.split("/")[2]: _method(call, request) for path, (call, request) in methods.items()}
-    return grpc.method_handlers_generic_handler(name, handlers)
-
-
-def _method(call: Call, request: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    def answer(message: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            return call(message, context)
-        except ServingError as error:
-            context.abort(grpc.StatusCode[error.code.name], error.message)
-        except Exception as error:
-            log.exception("a gRPC call failed")
-            context.abort(grpc.StatusCode[Code.INTERNAL.name], f"{type(error).__name__}: {error}")
-
-    return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=request.FromString, response_serializer=_serialized
-    )
-
-
-def _serialized(message: Any) -> bytes:
-    content: bytes = message.SerializeToString()
-    return content
+def _count(message: Any) -> int:
+    return len(getattr(message, message.WhichOneof("kind")).examples)
 
 
 def _seconds_left(context: grpc.ServicerContext) -> float | None:

@@ -33,6 +33,16 @@ def write(outputs: Mapping[str, Array], form: Format) -> bytes:
     return f'{{\n{_INDENT}"{form.value}": {content}\n}}'.encode("utf-8", "surrogatepass")
 
 
+def write_rows(key: str, rows: list[Any]) -> bytes:
+    """`{key: rows}` with a row on each line; the leaves are JSON already."""
+    return f'{{\n{_INDENT}"{key}": {_rows({key: rows})}\n}}'.encode("utf-8", "surrogatepass")
+
+
+def numbers(values: list[float]) -> list[str]:
+    """Single-precision numbers as upstream writes them."""
+    return _decimals(np.array(values, dtype=np.float32), 9)
+
+
 def write_error(message: str) -> bytes:
     """`{"error": …}`, as every failure is answered."""
     return json.dumps({"error": message}, indent=4, ensure_ascii=False).encode("utf-8", "replace")

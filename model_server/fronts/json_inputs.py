@@ -44,7 +44,7 @@ def parse(body: bytes) -> dict[str, Any]:
     except ValueError as error:  # not UTF-8, or a number with thousands of digits
         raise invalid_argument(f"JSON Parse error: {error}") from error
     if not isinstance(document, dict):
-        raise invalid_argument(f"JSON Value: {_shown(document)} Is not object")
+        raise invalid_argument(f"JSON Value: {shown(document)} Is not object")
     return document
 
 
@@ -53,7 +53,7 @@ def signature_name(document: Mapping[str, Any]) -> str:
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid_argument(
-            f"JSON Value: {_shown(document)} not formatted correctly. "
+            f"JSON Value: {shown(document)} not formatted correctly. "
             "'signature_name' key must be a string value."
         )
     return name
@@ -63,7 +63,7 @@ def format_of(document: Mapping[str, Any]) -> Format:
     """Whether the request is in row or column format. Raises ServingError when it is in both or none."""
     if "instances" in document and "inputs" in document:
         raise invalid_argument(
-            f"JSON Value: {_shown(document)} Not formatted correctly expecting only "
+            f"JSON Value: {shown(document)} Not formatted correctly expecting only "
             "one of 'inputs' or 'instances' keys to exist "
         )
     if "instances" in document:
@@ -86,7 +86,7 @@ def arrays(document: Mapping[str, Any], signature: Signature) -> dict[str, Array
 
 
 def _from_inputs(value: Any, signature: Signature) -> dict[str, Array]:
-    if not isinstance(value, dict) or _is_base64(value):
+    if not isinstance(value, dict) or is_base64(value):
         if len(signature.inputs) > 1:
             raise invalid_argument(
                 "inputs is a plain value/list, but expecting an object as multiple "
@@ -103,17 +103,17 @@ def _from_inputs(value: Any, signature: Signature) -> dict[str, Array]:
 def _from_instances(document: Mapping[str, Any], signature: Signature) -> dict[str, Array]:
     instances = document["instances"]
     if not isinstance(instances, list):
-        raise invalid_argument(f"JSON Value: {_shown(document)} Excepting 'instances' to be an list/array")
+        raise invalid_argument(f"JSON Value: {shown(document)} Excepting 'instances' to be an list/array")
     if not instances:
-        raise invalid_argument(f"JSON Value: {_shown(document)} No values in 'instances' array")
-    named = isinstance(instances[0], dict) and not _is_base64(instances[0])
+        raise invalid_argument(f"JSON Value: {shown(document)} No values in 'instances' array")
+    named = isinstance(instances[0], dict) and not is_base64(instances[0])
     if not named and len(signature.inputs) > 1:
         raise invalid_argument(
             "instances is a plain list, but expecting list of objects as multiple "
             "input tensors required as per tensorinfo_map"
         )
     for position, instance in enumerate(instances):
-        is_object = isinstance(instance, dict) and not _is_base64(instance)
+        is_object = isinstance(instance, dict) and not is_base64(instance)
         if is_object != named:
             expected = "object but got list" if named else "value/list but got object"
             raise invalid_argument(f"Expecting {expected} at item {position} of input list")
@@ -133,7 +133,7 @@ def _check_keys(position: int, instance: Mapping[str, Any], signature: Signature
     if instance.keys() == signature.inputs.keys():
         return
     raise invalid_argument(
-        f"Failed to process element: {position} of 'instances' list. JSON object: {_shown(instance)} "
+        f"Failed to process element: {position} of 'instances' list. JSON object: {shown(instance)} "
         f"keys must be equal to: {','.join(signature.inputs)}"
     )
 
@@ -168,7 +168,7 @@ def _array(value: Any, spec: TensorSpec) -> Array:
     converted = _numbers(value, spec)
     if converted is None:
         _check(value, 0, _dense_shape(value), spec)
-        raise invalid_argument(f"JSON Value: {_shown(value)} is not of expected type: {spec}")
+        raise invalid_argument(f"JSON Value: {shown(value)} is not of expected type: {spec}")
     return converted
 
 
@@ -198,7 +198,7 @@ def _check(value: Any, level: int, shape: tuple[int, ...], spec: TensorSpec) -> 
     if not isinstance(value, list):
         if level != len(shape):
             raise invalid_argument(
-                f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+                f"JSON Value: {shown(value)} found at incorrect level: {level + 1} in the JSON DOM. "
                 f"Expected at level: {len(shape)}"
             )
         _check_value(value, spec)
@@ -217,8 +217,8 @@ def _check(value: Any, level: int, shape: tuple[int, ...], spec: TensorSpec) -> 
 def _check_value(value: Any, spec: TensorSpec) -> None:
     name = tensors.dtype_name(spec.dtype)
     if spec.dtype == STRING:
-        if isinstance(value, dict) and not _is_base64(value):
-            raise invalid_argument(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
+        if isinstance(value, dict) and not is_base64(value):
+            raise invalid_argument(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
         is_right = isinstance(value, str | dict)
     elif (dtype := tensors.numpy_dtype(spec.dtype)) is not None and dtype.kind in "iu":
         limits = np.iinfo(dtype)
@@ -229,7 +229,7 @@ def _check_value(value: Any, spec: TensorSpec) -> None:
         is_right = type(value) in (int, float)
     if not is_right:
         raise invalid_argument(
-            f"JSON Value: {_shown(value)} Type: {_type_name(value)} is not of expected type: {name}"
+            f"JSON Value: {shown(value)} Type: {type_name(value)} is not of expected type: {name}"
         )
 
 
@@ -244,7 +244,8 @@ def _strings(value: Any) -> list[bytes]:
         raise invalid_argument("Unable to base64 decode") from None
 
 
-def _is_base64(value: dict[str, Any]) -> bool:
+def is_base64(value: dict[str, Any]) -> bool:
+    """Whether a JSON object stands for bytes: `{"b64": "…"}`."""
     return len(value) == 1 and isinstance(value.get("b64"), str)
 
 
@@ -262,11 +263,13 @@ def _brackets(shape: tuple[int, ...]) -> str:
     return f"[{','.join(str(size) for size in shape)}]"
 
 
-def _type_name(value: Any) -> str:
+def type_name(value: Any) -> str:
+    """The name of a JSON value's type, as upstream's parser calls it."""
     names = {bool: str(value), str: "String", list: "Array", dict: "Object", type(None): "Null"}
     return names.get(type(value), "Number")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A JSON value for an error, shortened."""
     text = json.dumps(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

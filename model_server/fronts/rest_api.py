@@ -17,10 +17,12 @@ from google.protobuf import json_format
 
 from contract import tfserving_api
 from model_server.errors import HTTP_STATUS, Code, ServingError, SignatureNotFoundError, invalid_argument
-from model_server.fronts import json_answers, json_inputs
+from model_server.fronts import json_answers, json_examples, json_inputs
 from model_server.inference import describe
-from model_server.inference.predict import Predictor, Question
+from model_server.inference.predict import Answer, Predictor, Question
+from model_server.inference.tasks import Tasks
 from model_server.lifecycle.repository import Repository, Target
+from model_server.metrics.recorder import Metrics
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
 
@@ -39,6 +41,9 @@ _STATUS = re.compile(
 )
 
 
+_API_NAMES = {"predict": "Predict", "classify": "Classify", "regress": "Regress"}
+
+
 @dataclass(frozen=True)
 class Reply:
     """What goes back: a status, and a body of JSON."""
@@ -52,12 +57,20 @@ class RestApi:
     """Answers a method, a path and a body."""
 
     def __init__(
-        self, repository: Repository[Servable], predictor: Predictor, timeout_seconds: float
+        self,
+        repository: Repository[Servable],
+        predictor: Predictor,
+        metrics: Metrics,
+        timeout_seconds: float,
+        *,
+        is_method_checked: bool = False,
     ) -> None:
-        """`timeout_seconds` limits each prediction."""
+        """`timeout_seconds` limits each prediction; `is_method_checked` is that of grpc_api.py."""
         self._repository = repository
         self._predictor = predictor
+        self._metrics = metrics
         self._timeout_seconds = timeout_seconds
+        self._is_method_checked = is_method_checked
 
     def answer(self, method: str, path: str, body: bytes) -> Reply:
         """Answer one request; every failure is a Reply too."""
@@ -81,23 +94,37 @@ class RestApi:
         raise invalid_argument(f"Malformed request: {method} {path}")
 
     def _infer(self, method: str, target: Target, body: bytes) -> bytes:
-        if method != "predict":
-            raise ServingError(Code.UNIMPLEMENTED, f"{method} is not served over REST yet; use predict")
-        document = json_inputs.parse(body)
-        question = Question(
-            target, json_inputs.signature_name(document), timeout_seconds=self._timeout_seconds
-        )
+        name = _API_NAMES[method]
+        with self._metrics.measured(name, "REST", target.model) as asked:
+            document = json_inputs.parse(body)
+            if method == "predict":
+                answer = self._predict(target, document)
+                asked.version = answer.version
+                return json_answers.write(answer.outputs, json_inputs.format_of(document))
+            request = json_examples.new_request(method)
+            json_examples.fill_request(request, document)
+            with self._predictor.borrow(target, self._timeout_seconds) as borrowed:
+                asked.version = borrowed.version
+                tasks = Tasks(borrowed.servable, borrowed.compute, self._is_method_checked)
+                result = tasks.one(request, f"tensorflow/serving/{method}")
+            self._metrics.examples(target.model, len(document["examples"]))
+            if method == "classify":
+                return json_examples.write_classifications(result)
+            return json_examples.write_regressions(result)
+
+    def _predict(self, target: Target, document: dict[str, Any]) -> Answer:
+        name = json_inputs.signature_name(document)
+        question = Question(target, name, timeout_seconds=self._timeout_seconds)
 
         def read(signature: Signature) -> Mapping[str, Array]:
             return json_inputs.arrays(document, signature)
 
         try:
-            answer = self._predictor.predict(question, read)
+            return self._predictor.predict(question, read)
         except SignatureNotFoundError as error:
             raise invalid_argument(
                 f'Serving signature name: "{error.name}" not found in signature def'
             ) from error
-        return json_answers.write(answer.outputs, json_inputs.format_of(document))
 
     def _status(self, target: Target) -> bytes:
         return _json(describe.model_status(self._repository, target)) + b"\n"

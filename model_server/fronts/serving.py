@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import uvicorn
 
-from model_server.fronts import grpc_api
+from model_server.fronts import grpc_server
 from model_server.fronts.asgi import Application
+from model_server.fronts.endpoints import Endpoint, cannot_listen
 from model_server.fronts.grpc_api import GrpcApi
+from model_server.fronts.grpc_server import GrpcSettings
+from model_server.fronts.health import Health
 
 log = logging.getLogger(__name__)
 
@@ -24,59 +25,23 @@ DRAIN_SECONDS = 25.0
 """Running calls may take this long after a signal; below the 30 s that Kubernetes grants by default."""
 
 
-class PortError(Exception):
-    """A port cannot be had; the message says which and what to do."""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An address and a port."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        """As URLs and gRPC write it."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-    def bind(self) -> socket.socket:
-        """A bound socket that does not listen yet. Raises PortError."""
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((self.address, self.port))
-        except OSError as error:
-            bound.close()
-            raise PortError(_cannot_listen(self, error.strerror or str(error))) from error
-        return bound
-
-
-def check_free(endpoint: Endpoint) -> None:
-    """Say at once that a port is taken, and not after the models have loaded. Raises PortError."""
-    endpoint.bind().close()
-
-
-def _cannot_listen(endpoint: Endpoint, reason: str) -> str:
-    return (
-        f"cannot listen on {endpoint}: {reason.lower()}; "
-        "stop what uses the port, or choose another by --port or --rest_api_port"
-    )
-
-
 class GrpcFront:
-    """The gRPC server on its port."""
+    """The gRPC server on its port and its socket."""
 
-    def __init__(self, api: GrpcApi, endpoint: Endpoint, threads: int) -> None:
+    def __init__(self, api: GrpcApi, settings: GrpcSettings, health: Health | None) -> None:
         """Start answering. Raises PortError."""
+        self._health = health
+        where = ", ".join(settings.addresses)
         try:
-            self._server = grpc_api.serve(api, str(endpoint), threads)
+            self._server = grpc_server.serve(api, settings, health)
         except RuntimeError as error:
-            raise PortError(_cannot_listen(endpoint, "the address is in use or not ours")) from error
-        log.info("gRPC is served", extra={"address": endpoint})
+            raise cannot_listen(where, "the address is in use or not ours") from error
+        log.info("gRPC is served", extra={"address": where, "tls": settings.credentials is not None})
 
     def drain(self, seconds: float) -> Callable[[], None]:
         """Accept no new call; returns a function that waits until the running ones have ended."""
+        if self._health is not None:
+            self._health.stop()
         ended = self._server.stop(seconds)
 
         def wait() -> None:

@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from contract import tfserving_api
 from model_server.errors import invalid_argument
-from model_server.inference.predict import Answer, chosen_outputs, find_signature, with_defaults
+from model_server.inference.predict import (
+    DEFAULT_SIGNATURE,
+    Answer,
+)
 from model_server.lifecycle.repository import Target
 from model_server.runtime import tensors
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
 
 if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
+    pass
 
 
 def target_of(request: Any) -> Target:
     """The model and version that a request's ModelSpec names. Raises ServingError (INVALID_ARGUMENT)."""
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
-    spec = request.model_spec
+    return target_from(request.model_spec)
+
+
+def target_from(spec: Any) -> Target:
+    """The model and version that a ModelSpec names."""
     match spec.WhichOneof("version_choice"):
         case "version":
             return Target(spec.name, version=spec.version.value)
@@ -72,11 +79,11 @@ def encode_answer(answer: Answer, model: str, as_content: bool) -> Any:
     return response
 
 
-def replay(servable: Servable, request: Any) -> None:
-    """Answer a PredictRequest on a servable that no one else sees yet, for its warm-up."""
-    signature = find_signature(servable, request.model_spec.signature_name)
-    inputs = with_defaults(signature, decode_inputs(signature, request.inputs))
-    servable.run(signature, inputs, chosen_outputs(signature, tuple(request.output_filter)))
+def fill_model_spec(spec: Any, asked: Any, version: int) -> None:
+    """The ModelSpec of an answer: the model and the signature that were asked for, and who answered."""
+    spec.name = asked.name
+    spec.version.value = version
+    spec.signature_name = asked.signature_name or DEFAULT_SIGNATURE
 
 
 def _names(names: Iterable[str]) -> str:

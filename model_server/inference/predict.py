@@ -7,7 +7,8 @@ answer several requests by one call into TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,6 +71,16 @@ class Answer:
     outputs: Mapping[str, Array]
 
 
+@dataclass(frozen=True)
+class Borrowed:
+    """A version that stays loaded while it answers."""
+
+    version: int
+    servable: Servable
+    compute: Callable[[Signature, Mapping[str, Array], Sequence[str]], list[Array]]
+    """Runs one of its signatures: arrays by input alias and output aliases in, the outputs out."""
+
+
 class Predictor:
     """Answers questions with the repository's servables."""
 
@@ -77,17 +88,29 @@ class Predictor:
         self._repository = repository
         self._run = run
 
+    @contextmanager
+    def borrow(self, target: Target, timeout_seconds: float | None) -> Iterator[Borrowed]:
+        """The version that answers `target`, for the block. Raises ServingError."""
+        with self._repository.borrow(target) as (version, servable):
+
+            def compute(
+                signature: Signature, inputs: Mapping[str, Array], outputs: Sequence[str]
+            ) -> list[Array]:
+                return self._run(servable, signature, inputs, outputs, timeout_seconds)
+
+            yield Borrowed(version, servable, compute)
+
     def predict(self, question: Question, read: Callable[[Signature], Mapping[str, Array]]) -> Answer:
         """Answer `question`; `read` decodes the inputs once it is known what the signature expects.
 
         Raises ServingError, SignatureNotFoundError.
         """
-        with self._repository.borrow(question.target) as (version, servable):
-            signature = find_signature(servable, question.signature_name)
+        with self.borrow(question.target, question.timeout_seconds) as borrowed:
+            signature = find_signature(borrowed.servable, question.signature_name)
             inputs = with_defaults(signature, read(signature))
             aliases = chosen_outputs(signature, question.output_filter)
-            arrays = self._run(servable, signature, inputs, aliases, question.timeout_seconds)
-            return Answer(version, signature, dict(zip(aliases, arrays, strict=True)))
+            arrays = borrowed.compute(signature, inputs, aliases)
+            return Answer(borrowed.version, signature, dict(zip(aliases, arrays, strict=True)))
 
 
 def find_signature(servable: Servable, name: str) -> Signature:

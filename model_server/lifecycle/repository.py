@@ -33,6 +33,14 @@ LOADS_AT_ONCE = 2
 """Loading is serial for the most part; with two, a small model need not wait for a large one."""
 
 
+LoadObserver = Callable[[str, str, Code, float], None]
+"""Told of every attempt to load: the model, the path, how it ended, its seconds."""
+
+
+def _ignore_load(model: str, path: str, code: Code, seconds: float) -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True)
 class Target:
     """Which version of which model a request asks for; neither version nor label: the latest."""
@@ -78,6 +86,8 @@ class Repository(Generic[Servable]):
         self._workers = ThreadPoolExecutor(LOADS_AT_ONCE, thread_name_prefix="load")
         self._survey = Survey()
         self._is_closed = False
+        self._listeners: list[Callable[[], None]] = []
+        self.on_load: LoadObserver = _ignore_load
 
     # --- configuration ---------------------------------------------------------------------------
 
@@ -106,6 +116,19 @@ class Repository(Generic[Servable]):
     def _is_available(self, model: str, version: int) -> bool:
         known = self._models.get(model)
         return known is not None and version in known.available
+
+    def is_known(self, model: str) -> bool:
+        """Whether a model of that name is configured. Takes no lock."""
+        return self._is_configured(model)
+
+    def is_ready(self) -> bool:
+        """Whether every configured model has an AVAILABLE version."""
+        with self._changed:
+            return all(model.available for model in self._models.values() if model.config is not None)
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every change, with the lock held: it must be quick."""
+        self._listeners.append(listener)
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -193,6 +216,8 @@ class Repository(Generic[Servable]):
                 self._advance(model, version)
             model.forget_oldest()
         self._changed.notify_all()
+        for listener in self._listeners:
+            listener()
 
     def _advance(self, model: Model[Servable], version: Version[Servable]) -> None:
         if version.state is State.AVAILABLE:
@@ -209,11 +234,16 @@ class Repository(Generic[Servable]):
         """Try to load once; runs on a worker."""
         log.info("loading", extra=version.fields | {"path": version.directory.path})
         started = time.monotonic()
+        path, code = str(version.directory.path), Code.UNKNOWN
         try:
             servable = self._load(version.model, version.directory.path)
+            code = Code.OK
         except Exception as error:  # whatever the loader raises is the version's error
+            code = error.code if isinstance(error, ServingError) else code
             self._failed(version, error)
             return
+        finally:
+            self.on_load(version.model, path, code, time.monotonic() - started)
         with self._changed:
             version.is_loading = False
             version.servable, version.state = servable, State.AVAILABLE

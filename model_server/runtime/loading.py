@@ -7,11 +7,11 @@ little memory.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_server.runtime.session import Threads, session_options
+from model_server.runtime.session import SessionSettings, session_options
 
 if TYPE_CHECKING:
     from model_server.runtime.servable import Servable
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 class SavedModelLoader:
     """The repository's loader. May be called from several threads at once."""
 
-    def __init__(self, threads: Threads, replays_warmup: bool = True) -> None:
-        """`threads` sizes TensorFlow's pools, once for the process."""
-        self._threads = threads
-        self._replays_warmup = replays_warmup
+    def __init__(
+        self, sessions: SessionSettings, tags: Sequence[str] = ("serve",), warmup_iterations: int = 1
+    ) -> None:
+        """`tags` choose the meta graph; a warm-up request is replayed `warmup_iterations` times, 0: not."""
+        self._sessions = sessions
+        self._tags = tuple(tags)
+        self._warmup_iterations = warmup_iterations
         self._importing = threading.Lock()
         self._load: Callable[[Path], Servable] | None = None
 
-    def __call__(self, _: str, path: Path) -> Servable:
+    def __call__(self, model: str, path: Path) -> Servable:
         """Load a version and replay its warm-up requests. Raises ServingError, or what TensorFlow does."""
         servable = self._loader()(path)
-        if not self._replays_warmup:
-            return servable
-        from model_server.inference import messages
+        servable.model, servable.version = model, int(path.name)
+        from model_server.inference.replay import replay
         from model_server.runtime import warmup
 
         try:
-            warmup.replay(path, lambda request: messages.replay(servable, request))
+            warmup.replay(path, lambda record: replay(servable, record), self._warmup_iterations)
         except BaseException:
             servable.close()
             raise
@@ -45,8 +47,8 @@ class SavedModelLoader:
     def _loader(self) -> Callable[[Path], Servable]:
         with self._importing:
             if self._load is None:
-                options = session_options(self._threads)
+                options = session_options(self._sessions)
                 from model_server.runtime.servable import loader
 
-                self._load = loader(options)
+                self._load = loader(options, self._tags)
             return self._load

@@ -21,7 +21,6 @@ from model_server.errors import Code, ServingError
 from model_server.runtime.signatures import Signature, signature_of
 from model_server.runtime.tensors import Array
 
-SERVE_TAG = "serve"
 _INITIALISATION = "__saved_model_init_op"
 """Listed among the signatures, but it has no inputs or outputs to serve."""
 
@@ -31,6 +30,8 @@ class Servable:
 
     def __init__(self, session: Any, signatures: Mapping[str, Signature], definitions: Any) -> None:
         self.signatures = signatures
+        self.model, self.version = "", 0
+        """Whose it is, for logs and metrics; the loader says so."""
         self.definitions = definitions
         """A SignatureDefMap: the signatures as the SavedModel states them."""
         self._session = session
@@ -64,8 +65,8 @@ class Servable:
         self._session.close()
 
 
-def loader(session_options: Any) -> Callable[[Path], Servable]:
-    """A function that loads one version directory; every session gets `session_options`."""
+def loader(session_options: Any, tags: Sequence[str]) -> Callable[[Path], Servable]:
+    """A function that loads the meta graph with `tags`; every session gets `session_options`."""
 
     def load(path: Path) -> Servable:
         if not (path / SAVED_MODEL).is_file() and not (path / "saved_model.pbtxt").is_file():
@@ -77,7 +78,7 @@ def loader(session_options: Any) -> Callable[[Path], Servable]:
         session = tf.compat.v1.Session(graph=graph, config=session_options)
         try:
             with graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(session, [SERVE_TAG], str(path))
+                meta_graph = tf.compat.v1.saved_model.load(session, list(tags), str(path))
             session._extend_graph()
             return Servable(session, *_signatures(meta_graph, graph))
         except Exception as error:

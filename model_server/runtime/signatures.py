@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from model_server.runtime import tensors
@@ -48,6 +49,20 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     defaults: Mapping[str, Array]
     """Values of inputs that a request may leave out."""
+
+    @cached_property
+    def is_batched(self) -> bool:
+        """Whether every input and output leaves its first dimension open: a row an example."""
+        specs = (*self.inputs.values(), *self.outputs.values())
+        return bool(self.inputs) and all(spec.shape is not None and spec.shape[:1] == (-1,) for spec in specs)
+
+    def describe(self) -> str:
+        """For an error: `serving_default(images: uint8 [?,32,32,3]) -> (probabilities: float [?,10])`."""
+        inputs, outputs = (
+            ", ".join(f"{alias}: {spec}" for alias, spec in specs.items())
+            for specs in (self.inputs, self.outputs)
+        )
+        return f"{self.name}({inputs}) -> ({outputs})"
 
     def mismatch(self, inputs: Mapping[str, Array]) -> str:
         """What was expected, in brackets, where that may be why a run failed; otherwise empty."""

@@ -22,17 +22,16 @@ log = logging.getLogger(__name__)
 
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
-_NOT_YET = frozenset({"classify_log", "regress_log", "multi_inference_log"})
 
 
-def replay(version: Path, predict: Callable[[Any], object]) -> int:
-    """Send every PredictRequest of the version's file to `predict`; returns how many there were.
+def replay(version: Path, answer: Callable[[Any], object], iterations: int = 1) -> int:
+    """Hand each PredictionLog of the version's file to `answer`, `iterations` times; returns how many.
 
-    Raises ServingError: what `predict` raised, INVALID_ARGUMENT for a record that is no PredictionLog or
+    Raises ServingError: what `answer` raised, INVALID_ARGUMENT for a record that is no PredictionLog or
     for too many of them, DATA_LOSS for a file that is no TFRecord.
     """
     path = version / REQUESTS
-    if not path.is_file():
+    if iterations == 0 or not path.is_file():
         return 0
     started = time.monotonic()
     count = 0
@@ -42,7 +41,7 @@ def replay(version: Path, predict: Callable[[Any], object]) -> int:
             if count > MAX_RECORDS:
                 message = f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}"
                 raise invalid_argument(message)
-            _replay(record, path, predict)
+            _replay(record, path, answer, iterations)
     except tf.errors.OpError as error:
         message = f"{error.message}. Please verify your warmup data is in TFRecord format."
         raise ServingError(Code.DATA_LOSS, message) from error
@@ -51,15 +50,10 @@ def replay(version: Path, predict: Callable[[Any], object]) -> int:
     return count
 
 
-def _replay(record: bytes, path: Path, predict: Callable[[Any], object]) -> None:
+def _replay(record: bytes, path: Path, answer: Callable[[Any], object], iterations: int) -> None:
     try:
         entry = tfserving_api.PredictionLog.FromString(record)
     except DecodeError as error:
         raise invalid_argument(f"Failed to parse warmup record from {path}: {error}") from error
-    kind = entry.WhichOneof("log_type")
-    if kind == "predict_log":
-        predict(entry.predict_log.request)
-    elif kind in _NOT_YET:
-        log.warning("a warm-up request of this kind is not replayed", extra={"kind": kind, "path": path})
-    else:
-        raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
+    for _ in range(iterations):
+        answer(entry)

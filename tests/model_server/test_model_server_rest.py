@@ -123,7 +123,7 @@ def test_metadata_shows_signatures(tiny: Running) -> None:
         ("POST", f"/v1/models/tiny/versions/{'9' * 30}:predict", 400, "Failed to convert version: 999"),
         ("POST", "/v1/models/none:predict", 404, "Servable not found for request: Latest(none)"),
         ("POST", "/v1/models/tiny/labels/x:predict", 400, "Unrecognized servable version label: x"),
-        ("POST", "/v1/models/tiny:classify", 501, "classify is not served over REST yet"),
+        ("POST", "/v1/models/tiny:explain", 400, "Malformed request: POST /v1/models/tiny:explain"),
         ("GET", "/elsewhere", 404, "Not found: GET /elsewhere"),
     ],
 )

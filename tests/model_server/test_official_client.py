@@ -83,10 +83,10 @@ def test_status_answers_the_official_client(official: SimpleNamespace) -> None:
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_a_method_that_is_not_there_yet_says_so(tiny: Running) -> None:
+def test_a_method_that_is_not_there_says_so(tiny: Running) -> None:
     """An unknown method is UNIMPLEMENTED, and not a hang."""
     with pytest.raises(grpc.RpcError) as raised:
-        tiny.call(api.CLASSIFY, api.PredictRequest(), api.PredictResponse)
+        tiny.call("/tensorflow.serving.PredictionService/Explain", api.PredictRequest(), api.PredictResponse)
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
