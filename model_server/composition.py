@@ -80,7 +80,7 @@ class ModelServer:
         """
         if not self.repository.wait_until_available(self._models, stop):
             return False
-        predictor = Predictor(self.repository, _run(self._flags, self.metrics))
+        predictor = Predictor(self.repository, _run(self._flags, self.metrics), self.metrics.ran)
         automatic = THREADS_PER_CPU * schedulable_cpus()
         self._fronts.append(self._grpc_front(predictor, automatic))
         if endpoint := self._rest_endpoint():

@@ -84,7 +84,7 @@ class GrpcApi:
     def _one(self, name: str, method: str, request: Any, response: Any, context: grpc.ServicerContext) -> Any:
         with self._metrics.measured(name, _ENTRYPOINT, request.model_spec.name) as asked:
             target = messages.target_of(request)
-            with self._predictor.borrow(target, _seconds_left(context)) as borrowed:
+            with self._predictor.borrow(name, target, _seconds_left(context)) as borrowed:
                 asked.version = borrowed.version
                 tasks = Tasks(borrowed.servable, borrowed.compute, self._is_method_checked)
                 response.result.CopyFrom(tasks.one(request, method))
@@ -95,9 +95,10 @@ class GrpcApi:
     def multi_inference(self, request: Any, context: grpc.ServicerContext) -> Any:
         """PredictionService.MultiInference."""
         model = request.tasks[0].model_spec.name if request.tasks else ""
-        with self._metrics.measured("MultiInference", _ENTRYPOINT, model) as asked:
+        name = "MultiInference"
+        with self._metrics.measured(name, _ENTRYPOINT, model) as asked:
             target = messages.target_from(model_of(request))
-            with self._predictor.borrow(target, _seconds_left(context)) as borrowed:
+            with self._predictor.borrow(name, target, _seconds_left(context)) as borrowed:
                 asked.version = borrowed.version
                 tasks = Tasks(borrowed.servable, borrowed.compute, self._is_method_checked)
                 response = tasks.many(request, borrowed.version)

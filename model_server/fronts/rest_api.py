@@ -103,7 +103,7 @@ class RestApi:
                 return json_answers.write(answer.outputs, json_inputs.format_of(document))
             request = json_examples.new_request(method)
             json_examples.fill_request(request, document)
-            with self._predictor.borrow(target, self._timeout_seconds) as borrowed:
+            with self._predictor.borrow(name, target, self._timeout_seconds) as borrowed:
                 asked.version = borrowed.version
                 tasks = Tasks(borrowed.servable, borrowed.compute, self._is_method_checked)
                 result = tasks.one(request, f"tensorflow/serving/{method}")

@@ -7,6 +7,7 @@ answer several requests by one call into TensorFlow.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 DEFAULT_SIGNATURE = "serving_default"
 _METHODS = ("tensorflow/serving/predict", "tensorflow/serving/classify", "tensorflow/serving/regress")
+
+
+RanObserver = Callable[[str, str, float], None]
+"""Told of a request's run: Predict, Classify, Regress or MultiInference; the model; seconds."""
+
+
+def _ignore(api: str, model: str, seconds: float) -> None:
+    """Nobody counts."""
 
 
 class Run(Protocol):
@@ -84,19 +93,26 @@ class Borrowed:
 class Predictor:
     """Answers questions with the repository's servables."""
 
-    def __init__(self, repository: Repository[Servable], run: Run = run_alone) -> None:
+    def __init__(
+        self, repository: Repository[Servable], run: Run = run_alone, ran: RanObserver = _ignore
+    ) -> None:
+        """`ran` is told how long each request waited for its outputs."""
         self._repository = repository
         self._run = run
+        self._ran = ran
 
     @contextmanager
-    def borrow(self, target: Target, timeout_seconds: float | None) -> Iterator[Borrowed]:
+    def borrow(self, api: str, target: Target, timeout_seconds: float | None) -> Iterator[Borrowed]:
         """The version that answers `target`, for the block. Raises ServingError."""
         with self._repository.borrow(target) as (version, servable):
 
             def compute(
                 signature: Signature, inputs: Mapping[str, Array], outputs: Sequence[str]
             ) -> list[Array]:
-                return self._run(servable, signature, inputs, outputs, timeout_seconds)
+                started = time.perf_counter()
+                arrays = self._run(servable, signature, inputs, outputs, timeout_seconds)
+                self._ran(api, target.model, time.perf_counter() - started)
+                return arrays
 
             yield Borrowed(version, servable, compute)
 
@@ -105,7 +121,7 @@ class Predictor:
 
         Raises ServingError, SignatureNotFoundError.
         """
-        with self.borrow(question.target, question.timeout_seconds) as borrowed:
+        with self.borrow("Predict", question.target, question.timeout_seconds) as borrowed:
             signature = find_signature(borrowed.servable, question.signature_name)
             inputs = with_defaults(signature, read(signature))
             aliases = chosen_outputs(signature, question.output_filter)
