@@ -57,7 +57,7 @@ def run(flags: Flags, stop: StopRequest) -> int:
         log.error("Failed to start server. Error: cannot read --model_config_file: %s", error)
         return 1
     server.close()
-    log.info("stopped")
+    log.info("stopped", extra=server.metrics.totals())
     return 0
 
 

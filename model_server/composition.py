@@ -24,10 +24,11 @@ from model_server.inference.predict import Predictor, Run, run_alone
 from model_server.lifecycle.model_config import ModelConfig
 from model_server.lifecycle.polling import ConfigurationFile, Poller
 from model_server.lifecycle.reload import Reloader
-from model_server.lifecycle.repository import Repository, RetryPolicy
+from model_server.lifecycle.repository import LOADS_AT_ONCE, Repository, RetryPolicy
 from model_server.metrics.recorder import Metrics
 from model_server.runtime.cpus import schedulable_cpus
 from model_server.runtime.loading import SavedModelLoader
+from model_server.runtime.memory import MemoryGuard, give_back
 from model_server.runtime.session import SessionSettings, Threads
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ModelServer:
         self.repository: Repository[Servable] = _repository(flags)
         self.metrics = Metrics(self.repository.is_known)
         self.repository.on_load = self.metrics.load
+        self.repository.after_unload = give_back
         file = _configuration_file(flags, self.repository)
         models = file.read() if file else _single_model(flags, self.repository)
         self._models = [model.name for model in models]
@@ -168,10 +170,12 @@ def _repository(flags: Flags) -> Repository[Servable]:
     file = flags.tensorflow_session_config_file
     sessions = SessionSettings(threads, Path(file) if file else None, flags.per_process_gpu_memory_fraction)
     iterations = max(1, flags.num_request_iterations_for_warmup) if flags.enable_model_warmup else 0
+    memory = MemoryGuard() if flags.check_memory else None
     return Repository(
-        SavedModelLoader(sessions, flags.saved_model_tags.split(","), iterations),
+        SavedModelLoader(sessions, flags.saved_model_tags.split(","), iterations, memory),
         RetryPolicy(flags.max_num_load_retries, max(0, flags.load_retry_interval_micros) / 1e6),
         flags.allow_version_labels_for_unavailable_models,
+        flags.num_load_threads or LOADS_AT_ONCE,
     )
 
 

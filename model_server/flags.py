@@ -80,7 +80,7 @@ class Flags:
         0,
         integer(0),
         "versions that unload at a time; 0: chosen by the server",
-        differs="0 stands for 1 thread, not for the main loop",
+        warns="unloads share the threads of loads",
     )
     allow_version_labels_for_unavailable_models: bool = _flag(
         False, boolean, "let a label that does not exist yet name a version that is not loaded yet"
@@ -94,7 +94,10 @@ class Flags:
         False, boolean, "let Classify and Regress refuse signatures whose method_name is another"
     )
     flush_filesystem_caches: bool = _flag(
-        True, boolean, "let the kernel drop the files of a version once it is loaded"
+        True,
+        boolean,
+        "let the kernel drop the files of a version once it is loaded",
+        warns="the kernel drops cached files by itself when memory runs short",
     )
     remove_unused_fields_from_bundle_metagraph: bool = _flag(
         True,
@@ -107,15 +110,18 @@ class Flags:
         False,
         boolean,
         "batch requests as --batching_parameters_file says",
-        differs="without it, requests that wait while one runs are merged",
+        warns="requests that wait while one runs are merged, without a timer or parameters",
     )
-    batching_parameters_file: str = _flag("", str, "BatchingParameters in text form")
+    batching_parameters_file: str = _flag(
+        "", str, "BatchingParameters in text form", warns="merging has no parameters"
+    )
     enable_per_model_batching_parameters: bool = _flag(
-        False, boolean, "read batching_params.pbtxt in each version's directory"
+        False,
+        boolean,
+        "read batching_params.pbtxt in each version's directory",
+        warns="merging has no parameters",
     )
-    merge_waiting_requests: bool = _flag(
-        True, boolean, "without --enable_batching, merge requests that wait while one runs", ours=True
-    )
+    merge_waiting_requests: bool = _flag(True, boolean, "merge requests that wait while one runs", ours=True)
 
     tensorflow_session_parallelism: int = _flag(0, integer(0), f"both of the two below; {_AUTOMATIC}")
     tensorflow_intra_op_parallelism: int = _flag(0, integer(0), f"threads inside one op; {_AUTOMATIC}")
@@ -127,14 +133,19 @@ class Flags:
     mixed_precision: str = _flag(
         "",
         one_of("", "bfloat16"),
-        "bfloat16: compute in it where the CPU has it and the answers stay the same",
-        differs="decided at load time by comparing the answers; upstream rewrites the graph unasked",
+        "bfloat16: compute in it",
+        warns="models compute in the types that they were saved with",
     )
     prefer_tflite_model: bool = _flag(
-        False, boolean, "serve model.tflite of a version where there is one (needs ai-edge-litert)"
+        False,
+        boolean,
+        "serve model.tflite of a version where there is one",
+        warns="saved_model.pb is served",
     )
-    num_tflite_pools: int = _flag(0, integer(0), "TF Lite interpreter pools; 0: one per CPU")
-    num_tflite_interpreters_per_pool: int = _flag(0, integer(0), "interpreters in each; 0: 1")
+    num_tflite_pools: int = _flag(0, integer(0), "TF Lite interpreter pools", warns="TF Lite is not served")
+    num_tflite_interpreters_per_pool: int = _flag(
+        0, integer(0), "interpreters in each", warns="TF Lite is not served"
+    )
 
     monitoring_config_file: str = _flag("", str, "MonitoringConfig in text form: Prometheus over REST")
     check_memory: bool = _flag(

@@ -64,6 +64,7 @@ METRICS = (
         ":tensorflow:serving:batching_session:queuing_latency", ABSENT, "rekindle_model_server_queue_seconds"
     ),
     Row("rekindle_model_server_requests_total", OURS, "by version and status"),
+    Row("rekindle_model_server_requests_in_flight", OURS, "requests that are being answered"),
     Row("rekindle_model_server_batch_examples", OURS, "examples in one call into TensorFlow, by version"),
     Row("rekindle_model_server_queue_seconds", OURS, "seconds that a request waited for its call"),
     Row("rekindle_model_server_load_seconds", OURS, "seconds of a load, warm-up included, by outcome"),

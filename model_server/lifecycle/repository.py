@@ -75,6 +75,7 @@ class Repository(Generic[Servable]):
         load: Callable[[str, Path], Servable],
         retry: RetryPolicy = RetryPolicy(),
         allow_labels_for_unavailable: bool = False,
+        loads_at_once: int = LOADS_AT_ONCE,
     ) -> None:
         """`load(model, path)` reads a version; whatever it raises is the version's error."""
         self._load = load
@@ -83,11 +84,12 @@ class Repository(Generic[Servable]):
         self._models: dict[str, Model[Servable]] = {}
         self._labels: labels.LabelMap = {}
         self._changed = threading.Condition()
-        self._workers = ThreadPoolExecutor(LOADS_AT_ONCE, thread_name_prefix="load")
+        self._workers = ThreadPoolExecutor(loads_at_once, thread_name_prefix="load")
         self._survey = Survey()
         self._is_closed = False
         self._listeners: list[Callable[[], None]] = []
         self.on_load: LoadObserver = _ignore_load
+        self.after_unload: Callable[[], None] = lambda: None
 
     # --- configuration ---------------------------------------------------------------------------
 
@@ -292,6 +294,8 @@ class Repository(Generic[Servable]):
         servable, version.servable = version.servable, None
         if servable is not None:
             servable.close()
+            del servable
+            self.after_unload()
         with self._changed:
             version.state = State.END
             log.info("version is unloaded", extra=version.fields)

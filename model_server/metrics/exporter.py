@@ -31,6 +31,11 @@ class Counter:
         with self._lock:
             self._values[values] = self._values.get(values, 0) + amount
 
+    def total(self) -> int:
+        """The sum over all label values."""
+        with self._lock:
+            return sum(self._values.values())
+
     def lines(self) -> Iterator[str]:
         """The exposition."""
         with self._lock:

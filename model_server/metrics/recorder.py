@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client import Counter as OwnCounter
 from prometheus_client import Histogram as OwnHistogram
 from prometheus_client.exposition import generate_latest
@@ -78,6 +78,9 @@ class Metrics:
         self._own_requests = OwnCounter(
             f"{prefix}_requests", "Answered requests.", (*of_version, "status"), registry=self._own
         )
+        self._in_flight = Gauge(
+            f"{prefix}_requests_in_flight", "Requests that are being answered.", registry=self._own
+        )
         self._batch_sizes = OwnHistogram(
             f"{prefix}_batch_examples",
             "Examples in one call into TensorFlow.",
@@ -115,6 +118,7 @@ class Metrics:
         """Record the request that is answered inside the block; a ServingError that leaves it is its end."""
         started = time.perf_counter()
         asked, code = Asked(model), Code.INTERNAL
+        self._in_flight.inc()
         try:
             yield asked
             code = Code.OK
@@ -123,6 +127,7 @@ class Metrics:
             raise
         finally:
             self.request(api, entrypoint, model, asked.version, code, time.perf_counter() - started)
+            self._in_flight.dec()
 
     def examples(self, model: str, count: int) -> None:
         """A request of Classify, Regress or MultiInference brought that many tf.Examples."""
@@ -147,6 +152,10 @@ class Metrics:
         self._load_attempts.add(path, status)
         self._load_latency.add(path, amount=int(seconds * 1e6))
         self._load_seconds.labels(model, code.name).observe(seconds)
+
+    def totals(self) -> dict[str, int]:
+        """How many requests were answered, and how many are not yet: for the last line of the log."""
+        return {"answered": self._requests.total(), "in_flight": int(self._in_flight._value.get())}
 
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text form."""

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-CGROUP_ROOT = Path("/sys/fs/cgroup")
-MEMBERSHIP = Path("/proc/self/cgroup")
+from model_server.runtime import cgroups
 
 
 def thread_count() -> int:
@@ -27,35 +25,13 @@ def schedulable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def cpu_quota(root: Path = CGROUP_ROOT, membership: Path = MEMBERSHIP) -> float:
+def cpu_quota(root: Path = cgroups.ROOT, membership: Path = cgroups.MEMBERSHIP) -> float:
     """The tightest CPU quota of this process' control group and its ancestors; infinity without one."""
-    quotas = [_version_two(folder) for folder in _ancestors(root, _group(membership, ""))]
-    group = _group(membership, "cpu")
+    quotas = [_version_two(folder) for folder in cgroups.ancestors(root, cgroups.group(membership, ""))]
+    group = cgroups.group(membership, "cpu")
     for controller in ("cpu", "cpu,cpuacct"):
-        quotas += [_version_one(folder) for folder in _ancestors(root / controller, group)]
+        quotas += [_version_one(folder) for folder in cgroups.ancestors(root / controller, group)]
     return min(quotas)
-
-
-def _group(membership: Path, controller: str) -> str:
-    """The path of this process' group. In a container it may lie outside what is mounted there."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return "/"
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, separator, path = rest.partition(":")
-        if separator and controller in controllers.split(","):
-            return path
-    return "/"
-
-
-def _ancestors(root: Path, group: str) -> Iterator[Path]:
-    folder = root / group.lstrip("/")
-    while folder != root and root in folder.parents:
-        yield folder
-        folder = folder.parent
-    yield root
 
 
 def _version_two(folder: Path) -> float:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_server.runtime.memory import MemoryGuard
 from model_server.runtime.session import SessionSettings, session_options
 
 if TYPE_CHECKING:
@@ -21,9 +23,17 @@ class SavedModelLoader:
     """The repository's loader. May be called from several threads at once."""
 
     def __init__(
-        self, sessions: SessionSettings, tags: Sequence[str] = ("serve",), warmup_iterations: int = 1
+        self,
+        sessions: SessionSettings,
+        tags: Sequence[str] = ("serve",),
+        warmup_iterations: int = 1,
+        memory: MemoryGuard | None = None,
     ) -> None:
-        """`tags` choose the meta graph; a warm-up request is replayed `warmup_iterations` times, 0: not."""
+        """`tags` choose the meta graph; a warm-up request is replayed `warmup_iterations` times, 0: not.
+
+        `memory` refuses what does not fit; without one everything is tried.
+        """
+        self._memory = memory
         self._sessions = sessions
         self._tags = tuple(tags)
         self._warmup_iterations = warmup_iterations
@@ -32,11 +42,15 @@ class SavedModelLoader:
 
     def __call__(self, model: str, path: Path) -> Servable:
         """Load a version and replay its warm-up requests. Raises ServingError, or what TensorFlow does."""
-        servable = self._loader()(path)
-        servable.model, servable.version = model, int(path.name)
+        load = self._loader()
+        with self._memory.reserve(path) if self._memory else nullcontext():
+            return self._warmed_up(load(path), model, path)
+
+    def _warmed_up(self, servable: Servable, model: str, path: Path) -> Servable:
         from model_server.inference.replay import replay
         from model_server.runtime import warmup
 
+        servable.model, servable.version = model, int(path.name)
         try:
             warmup.replay(path, lambda record: replay(servable, record), self._warmup_iterations)
         except BaseException:

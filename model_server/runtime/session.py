@@ -5,6 +5,7 @@ Variables that the user set are left alone, and with TF_CPP_MIN_LOG_LEVEL set no
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -58,6 +59,9 @@ def session_options(settings: SessionSettings) -> Any:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    # What the import made lives for ever: later collections, during which no request runs, pass over it.
+    gc.collect()
+    gc.freeze()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     options = tf.compat.v1.ConfigProto(allow_soft_placement=True)
     if settings.config_file is not None:

@@ -1,0 +1,1 @@
+"""The model server alone, measured from outside."""
