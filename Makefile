@@ -13,10 +13,11 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap clean
+.PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
+	soak-model-server quota-model-server bench-model-server clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 run: ## Start the model server and the gateway on the bundled model; Ctrl-C stops them
 	@$(INSTALL) gateway model-server trainer client
@@ -58,6 +59,18 @@ pretrained: ## Train the bundled model on CIFAR-10 (about 40 minutes on two core
 
 bench: development ## Requests per second beside the peers (needs wrk; BENCH="--rounds 1 --seconds 2")
 	$(IN_VENV) -m load_tests.peers.bench $(BENCH)
+
+reference: development ## Rewrite the tables in docs/model-server.md
+	$(IN_VENV) -m model_server.parity docs/model-server.md
+
+soak-model-server: development ## Swaps and label moves under 32 clients: failures, memory
+	$(IN_VENV) -m load_tests.model_server.soak
+
+quota-model-server: development ## The model server with half a CPU (as root, on Linux)
+	$(IN_VENV) -m load_tests.model_server.quota
+
+bench-model-server: development ## The model server beside the raw TensorFlow call
+	$(IN_VENV) -m load_tests.model_server.bench $(BENCH)
 
 footprint: development ## Import time and memory of the gateway
 	$(IN_VENV) -m load_tests.footprint

@@ -108,8 +108,8 @@ def filled(document: str) -> str:
     """The document with fresh tables between `<!-- NAME -->` and `<!-- end -->`."""
     for name, content in tables().items():
         before, mark, rest = document.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition("\n<!-- end -->")
-        document = before + mark + content + end + after
+        _, end, after = rest.partition("<!-- end -->")
+        document = f"{before}{mark}{content}\n{end}{after}"
     return document
 
 

@@ -31,6 +31,7 @@ class Child:
     process: subprocess.Popen[str]
     grpc_port: int
     rest_port: int
+    log: Path | None = None
 
     @property
     def address(self) -> str:
@@ -66,7 +67,7 @@ def child(*arguments: str, log: Path | None = None, prefix: Sequence[str] = ()) 
     command += [f"--port={grpc_port}", f"--rest_api_port={rest_port}", *arguments]
     with open(log or os.devnull, "w") as console:
         process = subprocess.Popen(command, stdout=console, stderr=console, text=True)
-        started = Child(process, grpc_port, rest_port)
+        started = Child(process, grpc_port, rest_port, log)
         try:
             _wait_until_open(started)
             yield started

@@ -23,7 +23,7 @@ def fill_request(request: Any, document: Mapping[str, Any]) -> None:
 
     Raises ServingError (INVALID_ARGUMENT).
     """
-    request.model_spec.signature_name = signature_name(document)
+    request.model_spec.signature_name = _text(signature_name(document))
     source = request.input.example_list
     if "context" in document:
         source = request.input.example_list_with_context
@@ -71,6 +71,7 @@ def _fill_example(example: Any, value: Any) -> None:
 
 
 def _text(text: str) -> str:
+    """Half a surrogate pair, which JSON can say, has no place in a protobuf."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,0 +1,168 @@
+"""The model server beside the raw TensorFlow call: `python -m load_tests.model_server.bench`.
+
+A child serves the bundled model, another one without merging, and a third calls TensorFlow in a loop, in
+turns on one machine in one run. The clients are threads of this process, so on the same cores as what they measure.
+Prints tables and writes every figure to load_tests/results/model_server.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from load_tests.model_server.child import Child, Crowd, child, request
+from load_tests.peers.report import hardware
+
+RESULTS = Path(__file__).parent.parent / "results" / "model_server.json"
+LOADS = ((1, 1), (1, 8), (1, 32), (8, 1), (8, 8), (64, 1), (64, 2), (64, 8))
+"""Images a request, connections."""
+SIDE = 32
+
+
+@dataclass(frozen=True)
+class Run:
+    """One contender under one load."""
+
+    contender: str
+    batch: int
+    connections: int
+    images_a_second: float
+    median_ms: float
+    p99_ms: float
+
+
+class Raw:
+    """The process that calls TensorFlow directly."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._read()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def run(self, batch: int, seconds: float) -> Run:
+        """Call with `batch` images for that long."""
+        assert self._process.stdin is not None
+        print(batch, seconds, file=self._process.stdin, flush=True)
+        said = json.loads(self._read())
+        return Run("raw", batch, 1, batch * said["calls"] / said["seconds"], said["median_ms"], 0.0)
+
+
+@contextmanager
+def raw_process(version: Path) -> Iterator[Raw]:
+    """Start it; end it."""
+    command = [sys.executable, "-m", "load_tests.model_server.raw", str(version), str(SIDE)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+    with process:
+        try:
+            yield Raw(process)
+        finally:
+            process.kill()
+
+
+def measure(contender: str, server: Child, model: str, batch: int, connections: int, seconds: float) -> Run:
+    """Let that many clients ask without a pause, each for `batch` images."""
+    crowd = Crowd(server.address, [request(model, batch, SIDE).SerializeToString()], connections)
+    crowd.start()
+    time.sleep(min(1.0, seconds / 2))
+    answered, started = crowd.answered, time.perf_counter()
+    time.sleep(seconds)
+    elapsed = time.perf_counter() - started
+    waits = sorted(crowd.seconds[answered:])
+    crowd.stop()
+    if crowd.failures:
+        raise RuntimeError(f"{len(crowd.failures)} requests failed: {crowd.failures[0]}")
+    p99 = waits[int(len(waits) * 0.99)] * 1000
+    median = statistics.median(waits) * 1000
+    return Run(contender, batch, connections, batch * len(waits) / elapsed, median, p99)
+
+
+def one_round(servers: dict[str, Child], raw: Raw, model: str, seconds: float) -> Iterator[Run]:
+    """Every load, every contender."""
+    for batch, connections in LOADS:
+        if connections == 1:
+            yield raw.run(batch, seconds)
+        for contender, server in servers.items():
+            yield measure(contender, server, model, batch, connections, seconds)
+
+
+def medians(runs: list[Run]) -> dict[tuple[str, int, int], Run]:
+    """The median of each figure over the rounds."""
+    found: dict[tuple[str, int, int], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.contender, run.batch, run.connections), []).append(run)
+    return {
+        key: Run(
+            *key,
+            *(
+                statistics.median(getattr(run, column) for run in group)
+                for column in ("images_a_second", "median_ms", "p99_ms")
+            ),
+        )
+        for key, group in found.items()
+    }
+
+
+def table(found: dict[tuple[str, int, int], Run]) -> Iterator[str]:
+    """Markdown: each load, the server, the server without merging, the raw call on one thread."""
+    yield "| images a request | connections | images/s | p50, p99 ms | without merging | raw | of raw |"
+    yield "|---|---|---|---|---|---|---|"
+    for batch, connections in LOADS:
+        ours, alone = (found[name, batch, connections] for name in ("merging", "alone"))
+        raw = found["raw", batch, 1]
+        yield (
+            f"| {batch} | {connections} | {ours.images_a_second:.0f} "
+            f"| {ours.median_ms:.2f}, {ours.p99_ms:.1f} | {alone.images_a_second:.0f} | {raw.images_a_second:.0f} "
+            f"| {ours.images_a_second / raw.images_a_second:.2f} |"
+        )
+
+
+def main() -> int:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--model", default="cifar10")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3)
+    arguments = parser.parse_args()
+    machine = hardware()
+    base_path = (arguments.models / arguments.model).resolve()
+    version = max((path for path in base_path.iterdir() if path.name.isdigit()), key=lambda p: int(p.name))
+    flags = (f"--model_name={arguments.model}", f"--model_base_path={base_path}")
+    runs: list[Run] = []
+    with (
+        child(*flags) as merging,
+        child(*flags, "--merge_waiting_requests=false") as alone,
+        raw_process(version) as raw,
+    ):
+        for number in range(arguments.rounds):
+            servers = {"merging": merging, "alone": alone}
+            for run in one_round(servers, raw, arguments.model, arguments.seconds):
+                runs.append(run)
+                print(f"round {number + 1}: {run}", file=sys.stderr, flush=True)
+    found = medians(runs)
+    print("\n".join(table(found)))
+    overhead = found["merging", 1, 1].median_ms - found["raw", 1, 1].median_ms
+    print(f"\noverhead a request at batch 1, one connection: {overhead:.2f} ms")
+    RESULTS.write_text(
+        json.dumps(
+            {"hardware": machine, "overhead_ms": overhead, "runs": [asdict(run) for run in runs]}, indent=1
+        )
+        + "\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
