@@ -20,7 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
 FIRST = "development"
-ROLES = (FIRST, "gateway", "model-server", "trainer", "client", "load-tests", "test", "official-client", "installer")
+ROLES = (
+    FIRST,
+    *("gateway", "model-server", "trainer", "client", "load-tests"),
+    *("test", "official-client", "installer"),
+)
 MARK = "# made by `make lock` from "
 
 

@@ -1,8 +1,8 @@
 """The model server beside the raw TensorFlow call: `python -m load_tests.model_server.bench`.
 
 A child serves the bundled model, another one without merging, and a third calls TensorFlow in a loop, in
-turns on one machine in one run. The clients are threads of this process, so on the same cores as what they measure.
-Prints tables and writes every figure to load_tests/results/model_server.json.
+turns on one machine in one run. The clients are threads of this process, so on the same cores as what they
+measure. Prints tables and writes every figure to load_tests/results/model_server.json.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def table(found: dict[tuple[str, int, int], Run]) -> Iterator[str]:
         raw = found["raw", batch, 1]
         yield (
             f"| {batch} | {connections} | {ours.images_a_second:.0f} "
-            f"| {ours.median_ms:.2f}, {ours.p99_ms:.1f} | {alone.images_a_second:.0f} | {raw.images_a_second:.0f} "
+            f"| {ours.median_ms:.2f}, {ours.p99_ms:.1f} "
+            f"| {alone.images_a_second:.0f} | {raw.images_a_second:.0f} "
             f"| {ours.images_a_second / raw.images_a_second:.2f} |"
         )
 

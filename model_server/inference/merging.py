@@ -1,9 +1,9 @@
 """Our own batching, which needs no tuning: requests that wait while one runs are run together.
 
-No timer and no thread of its own. A request that finds its servable idle runs at once on the thread it came
-on. Those that arrive meanwhile wait; when the run ends, the first of them takes the others that fit along
-into one call into TensorFlow and hands each its rows. So a lone caller pays nothing, and under load batches
-grow by themselves to what the model needs. `--enable_batching` (batching.py) is upstream's way instead.
+No timer and no thread of its own. A request that finds its servable free runs at once on the thread it came
+on. Those that arrive while the servable is busy wait; when a run ends, the first of them takes along those
+that fit, runs one call into TensorFlow for all and hands each its rows. So a lone caller pays nothing, and
+under load batches grow by themselves to what the model needs.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES = 64
 """Of one merged call. A larger request runs alone, as large as it is."""
+
+RUNS_AT_ONCE = 2
+"""Of one servable: while one run keeps TensorFlow's threads busy, Python prepares the next."""
 
 
 class Observer(Protocol):
@@ -118,7 +121,7 @@ class _Lane:
 class MergingRun:
     """A `Run` (predict.py) that merges the requests that wait."""
 
-    def __init__(self, observer: Observer, at_once: int = 1) -> None:
+    def __init__(self, observer: Observer, at_once: int = RUNS_AT_ONCE) -> None:
         """`at_once`: runs of one servable at a time."""
         self._observer = observer
         self._at_once = at_once

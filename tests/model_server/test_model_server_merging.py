@@ -60,7 +60,7 @@ class Crowd:
         observer = SimpleNamespace(
             batch=lambda *_: None, queued=lambda model, version, seconds: self.waits.append(seconds)
         )
-        self.run = MergingRun(observer)
+        self.run = MergingRun(observer, at_once=1)
         self._threads = ThreadPoolExecutor(32)
 
     def ask(self, value: float, rows: int = 1, columns: int = 2, **other: Any) -> Future[list[Array]]:
