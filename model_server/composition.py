@@ -19,6 +19,9 @@ from model_server.fronts.grpc_server import GrpcSettings
 from model_server.fronts.health import Health
 from model_server.fronts.rest_api import RestApi
 from model_server.fronts.serving import GrpcFront, RestFront
+from model_server.inference import batch_parameters
+from model_server.inference.batch_parameters import BatchParameters
+from model_server.inference.batching import BatchingRun
 from model_server.inference.merging import MergingRun
 from model_server.inference.predict import Predictor, Run, run_alone
 from model_server.lifecycle.model_config import ModelConfig
@@ -61,6 +64,7 @@ class ModelServer:
         self._metrics_path = _metrics_path(flags)
         self.repository: Repository[Servable] = _repository(flags)
         self.metrics = Metrics(self.repository.is_known)
+        self._run = _run(flags, self.metrics)
         self.repository.on_load = self.metrics.load
         self.repository.after_unload = give_back
         file = _configuration_file(flags, self.repository)
@@ -82,7 +86,7 @@ class ModelServer:
         """
         if not self.repository.wait_until_available(self._models, stop):
             return False
-        predictor = Predictor(self.repository, _run(self._flags, self.metrics), self.metrics.ran)
+        predictor = Predictor(self.repository, self._run, self.metrics.ran)
         automatic = THREADS_PER_CPU * schedulable_cpus()
         self._fronts.append(self._grpc_front(predictor, automatic))
         if endpoint := self._rest_endpoint():
@@ -150,7 +154,11 @@ class ModelServer:
 
 
 def _run(flags: Flags, metrics: Metrics) -> Run:
-    """How requests become calls into TensorFlow."""
+    """How requests become calls into TensorFlow. Raises ServingError for parameters that cannot be used."""
+    if flags.enable_batching:
+        file = flags.batching_parameters_file
+        parameters = batch_parameters.read(Path(file)) if file else BatchParameters()
+        return BatchingRun(parameters, metrics, flags.enable_per_model_batching_parameters)
     return MergingRun(metrics) if flags.merge_waiting_requests else run_alone
 
 

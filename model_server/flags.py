@@ -110,18 +110,17 @@ class Flags:
         False,
         boolean,
         "batch requests as --batching_parameters_file says",
-        warns="requests that wait while one runs are merged, without a timer or parameters",
+        differs="without it, requests that wait are merged; a batch that fails is run request by request",
     )
     batching_parameters_file: str = _flag(
-        "", str, "BatchingParameters in text form", warns="merging has no parameters"
+        "", str, "BatchingParameters in text form", differs="pad_variable_length_inputs is refused"
     )
     enable_per_model_batching_parameters: bool = _flag(
-        False,
-        boolean,
-        "read batching_params.pbtxt in each version's directory",
-        warns="merging has no parameters",
+        False, boolean, "read batching_params.pbtxt in each version's directory"
     )
-    merge_waiting_requests: bool = _flag(True, boolean, "merge requests that wait while one runs", ours=True)
+    merge_waiting_requests: bool = _flag(
+        True, boolean, "without --enable_batching, merge requests that wait", ours=True
+    )
 
     tensorflow_session_parallelism: int = _flag(0, integer(0), f"both of the two below; {_AUTOMATIC}")
     tensorflow_intra_op_parallelism: int = _flag(0, integer(0), f"threads inside one op; {_AUTOMATIC}")

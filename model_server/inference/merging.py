@@ -3,7 +3,8 @@
 No timer and no thread of its own. A request that finds its servable free runs at once on the thread it came
 on. Those that arrive while the servable is busy wait; when a run ends, the first of them takes along those
 that fit, runs one call into TensorFlow for all and hands each its rows. So a lone caller pays nothing, and
-under load batches grow by themselves to what the model needs.
+under load batches grow by themselves to what the model needs. `--enable_batching` (batching.py) is upstream's
+way instead.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model_server.errors import Code, ServingError
+from model_server.inference import together
+from model_server.inference.together import Observer, Waiting, batch_size, key_of
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
 
@@ -32,53 +32,15 @@ RUNS_AT_ONCE = 2
 """Of one servable: while one run keeps TensorFlow's threads busy, Python prepares the next."""
 
 
-class Observer(Protocol):
-    """Told of every call into TensorFlow and of every wait for one."""
-
-    def batch(self, model: str, version: int, examples: int) -> None:
-        """TensorFlow was called once for that many examples."""
-        ...
-
-    def queued(self, model: str, version: int, seconds: float) -> None:
-        """A request waited that long for its call."""
-        ...
-
-
-Key = tuple[object, ...]
-
-
-@dataclass(eq=False)
-class _Waiting:
-    """A request in the queue of its servable."""
-
-    key: Key
-    signature: Signature
-    inputs: Mapping[str, Array]
-    outputs: Sequence[str]
-    examples: int
-    deadline: float | None
-    """On the monotonic clock."""
-    since: float = field(default_factory=time.monotonic)
-    woken: threading.Event = field(default_factory=threading.Event)
-    batch: list[_Waiting] = field(default_factory=list)
-    """Set for the request that has to run for all of these, itself among them."""
-    result: list[Array] | None = None
-    error: Exception | None = None
-
-    def seconds_left(self) -> float | None:
-        """Until the deadline, never negative; None without one."""
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-
-
 class _Lane:
     """The requests of one servable: at most `at_once` run, the others wait in the order they came."""
 
     def __init__(self, at_once: int) -> None:
         self._lock = threading.Lock()
         self._free = at_once
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
 
-    def enter(self, waiting: _Waiting) -> bool:
+    def enter(self, waiting: Waiting) -> bool:
         """True when the request may run now; otherwise it is queued."""
         with self._lock:
             if self._free:
@@ -97,8 +59,8 @@ class _Lane:
             first.batch = [first, *self._companions(first)]
             first.woken.set()
 
-    def _companions(self, first: _Waiting) -> list[_Waiting]:
-        taken: list[_Waiting] = []
+    def _companions(self, first: Waiting) -> list[Waiting]:
+        taken: list[Waiting] = []
         examples = first.examples
         for waiting in list(self._queue):
             if waiting.key == first.key and examples + waiting.examples <= MAX_EXAMPLES:
@@ -108,7 +70,7 @@ class _Lane:
             self._queue.remove(waiting)
         return taken
 
-    def withdraw(self, waiting: _Waiting) -> bool:
+    def withdraw(self, waiting: Waiting) -> bool:
         """Take a request out of the queue; False when it has to run a batch."""
         with self._lock:
             if waiting.batch:
@@ -138,11 +100,11 @@ class MergingRun:
     ) -> list[Array]:
         """Answer one request, alone or with others. Raises ServingError."""
         examples = batch_size(signature, inputs)
-        if examples is None:
+        if examples is None or examples > MAX_EXAMPLES:
             return servable.run(signature, inputs, outputs, timeout_seconds)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        key = (signature.name, tuple(outputs), *((a.dtype.str, a.shape[1:]) for a in inputs.values()))
-        waiting = _Waiting(key, signature, inputs, outputs, examples, deadline)
+        key = key_of(signature, inputs, outputs)
+        waiting = Waiting(key, signature, inputs, outputs, examples, deadline)
         lane = self._lane(servable)
         if lane.enter(waiting):
             waiting.batch = [waiting]
@@ -150,10 +112,7 @@ class MergingRun:
             self._wait(servable, lane, waiting)
         if waiting.batch:
             self._run(servable, lane, waiting.batch)
-        if waiting.error is not None:
-            raise waiting.error
-        assert waiting.result is not None  # noqa: S101 (every run leaves one of the two)
-        return waiting.result
+        return waiting.outcome()
 
     def _lane(self, servable: Servable) -> _Lane:
         lane = self._lanes.get(servable)
@@ -162,76 +121,18 @@ class MergingRun:
                 lane = self._lanes.setdefault(servable, _Lane(self._at_once))
         return lane
 
-    def _wait(self, servable: Servable, lane: _Lane, waiting: _Waiting) -> None:
+    def _wait(self, servable: Servable, lane: _Lane, waiting: Waiting) -> None:
         """Until the request has its result or has to run a batch. Raises DEADLINE_EXCEEDED."""
         is_woken = waiting.woken.wait(waiting.seconds_left())
         self._observer.queued(servable.model, servable.version, time.monotonic() - waiting.since)
         if not is_woken and lane.withdraw(waiting):
             raise ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded while waiting for a run")
 
-    def _run(self, servable: Servable, lane: _Lane, batch: list[_Waiting]) -> None:
+    def _run(self, servable: Servable, lane: _Lane, batch: list[Waiting]) -> None:
         """Run for all of `batch`, whose first request this thread brought; then let the next ones run."""
         try:
-            if len(batch) == 1 or not self._run_merged(servable, batch):
-                for waiting in batch:
-                    self._run_alone(servable, waiting)
+            together.run(servable, batch, self._observer)
         finally:
             lane.leave()
             for waiting in batch[1:]:
                 waiting.woken.set()
-
-    def _run_alone(self, servable: Servable, waiting: _Waiting) -> None:
-        self._observer.batch(servable.model, servable.version, waiting.examples)
-        try:
-            waiting.result = servable.run(
-                waiting.signature, waiting.inputs, waiting.outputs, _at_least_a_little(waiting.seconds_left())
-            )
-        except Exception as error:
-            waiting.error = error
-
-    def _run_merged(self, servable: Servable, batch: list[_Waiting]) -> bool:
-        """False when each has to run by itself: one of them is at fault, or the rows do not match."""
-        first = batch[0]
-        merged = {
-            alias: np.concatenate([waiting.inputs[alias] for waiting in batch]) for alias in first.inputs
-        }
-        examples = sum(waiting.examples for waiting in batch)
-        try:
-            arrays = servable.run(first.signature, merged, first.outputs, _longest(batch))
-        except ServingError:
-            return False
-        if any(array.ndim == 0 or len(array) != examples for array in arrays):
-            return False
-        self._observer.batch(servable.model, servable.version, examples)
-        start = 0
-        for waiting in batch:
-            end = start + waiting.examples
-            waiting.result = [array[start:end] for array in arrays]
-            start = end
-        return True
-
-
-def batch_size(signature: Signature, inputs: Mapping[str, Array]) -> int | None:
-    """The examples of a request that may be merged; None where the signature or the request forbids it.
-
-    Every input and output of the signature must leave its first dimension open, all inputs must have the
-    same first dimension, and the request must bring every input of the signature in its type and shape.
-    """
-    if not signature.is_batched or inputs.keys() != signature.inputs.keys():
-        return None
-    if not all(signature.inputs[alias].accepts(array) for alias, array in inputs.items()):
-        return None
-    sizes = {len(array) for array in inputs.values()}
-    size = sizes.pop()
-    return size if not sizes and 0 < size <= MAX_EXAMPLES else None
-
-
-def _longest(batch: list[_Waiting]) -> float | None:
-    left = [waiting.seconds_left() for waiting in batch]
-    known = [seconds for seconds in left if seconds is not None]
-    return _at_least_a_little(max(known)) if len(known) == len(left) else None
-
-
-def _at_least_a_little(seconds: float | None) -> float | None:
-    """A millisecond is the shortest limit that TensorFlow knows; 0 would mean none."""
-    return None if seconds is None else max(seconds, 0.001)

@@ -50,7 +50,7 @@ class SavedModelLoader:
         from model_server.inference.replay import replay
         from model_server.runtime import warmup
 
-        servable.model, servable.version = model, int(path.name)
+        servable.model, servable.version, servable.path = model, int(path.name), path
         try:
             warmup.replay(path, lambda record: replay(servable, record), self._warmup_iterations)
         except BaseException:

@@ -30,8 +30,8 @@ class Servable:
 
     def __init__(self, session: Any, signatures: Mapping[str, Signature], definitions: Any) -> None:
         self.signatures = signatures
-        self.model, self.version = "", 0
-        """Whose it is, for logs and metrics; the loader says so."""
+        self.model, self.version, self.path = "", 0, Path()
+        """Whose it is and where it lies; the loader says so."""
         self.definitions = definitions
         """A SignatureDefMap: the signatures as the SavedModel states them."""
         self._session = session
