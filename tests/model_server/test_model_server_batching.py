@@ -32,17 +32,24 @@ class Callers:
         self.servable = servable
         self.run = BatchingRun(settings, observer)
         self._threads = ThreadPoolExecutor(32)
+        self._asked = 0
 
     def ask(self, value: float, rows: int = 1, timeout: float | None = None) -> Future[list[Array]]:
         """Send a request; returns when it waits, runs or has been answered."""
-        before = self.seen()
+        self._asked += rows
         arguments = (signature(), {"x": np.full([rows, 2], value, np.float32)}, ["y"], timeout)
         future = self._threads.submit(self.run, self.servable, *arguments)
-        eventually(lambda: self.seen() > before or future.done())
+        eventually(lambda: self.seen() >= self._asked or future.done())
+        return future
+
+    def block(self, value: float) -> Future[list[Array]]:
+        """A request that runs until the gate opens, so that those after it wait."""
+        future = self.ask(value)
+        eventually(lambda: self.servable.sizes == [1])
         return future
 
     def seen(self) -> int:
-        """Examples that wait or ran."""
+        """Examples that wait or run; for a moment one that a thread has just taken is neither."""
         queued = sum(batch.examples for queue in list(self.run._queues.values()) for batch in list(queue))
         return queued + sum(self.servable.sizes)
 
@@ -75,7 +82,7 @@ def test_a_batch_runs_when_its_first_request_has_waited_long_enough(servable: Se
 def test_batches_are_filled_up_to_an_allowed_size(servable: Servable) -> None:
     """The graph sees 4 rows for 3 examples; the callers see their own."""
     callers = Callers(servable, max_batch_size=8, allowed_batch_sizes=(1, 4, 8))
-    first = callers.ask(0.0)
+    first = callers.block(0.0)
     futures = [callers.ask(float(value)) for value in range(1, 4)]
     servable.gate.set()
     assert [first_value(future) for future in (first, *futures)] == [0.0, 2.0, 4.0, 6.0]
@@ -86,7 +93,7 @@ def test_batches_are_filled_up_to_an_allowed_size(servable: Servable) -> None:
 def test_a_full_queue_refuses(servable: Servable) -> None:
     """UNAVAILABLE in upstream's words; what waits is answered."""
     callers = Callers(servable, max_batch_size=1, max_enqueued_batches=2)
-    futures = [callers.ask(float(value)) for value in range(3)]
+    futures = [callers.block(0.0), callers.ask(1.0), callers.ask(2.0)]
     with pytest.raises(
         ServingError, match="The batch scheduling queue to which this task was submitted is full"
     ) as raised:
@@ -114,7 +121,7 @@ def test_a_large_request_is_split_where_that_is_allowed(servable: Servable) -> N
 def test_a_bad_request_fails_alone_in_its_batch(servable: Servable) -> None:
     """Its neighbours are answered."""
     callers = Callers(servable)
-    first = callers.ask(0.0)
+    first = callers.block(0.0)
     good, bad = callers.ask(1.0), callers.ask(-1.0)
     servable.gate.set()
     assert (first_value(first), first_value(good)) == (0.0, 2.0)
@@ -125,7 +132,7 @@ def test_a_bad_request_fails_alone_in_its_batch(servable: Servable) -> None:
 def test_a_deadline_passes_in_the_queue(servable: Servable) -> None:
     """That request alone is told."""
     callers = Callers(servable)
-    first = callers.ask(1.0)
+    first = callers.block(1.0)
     with pytest.raises(ServingError) as raised:
         callers.ask(2.0, timeout=0.05).result(60)
     assert raised.value.code is Code.DEADLINE_EXCEEDED
