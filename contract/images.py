@@ -73,6 +73,60 @@ def size_of(data: bytes) -> tuple[int, int]:
     return _open(data, sys.maxsize).size
 
 
+_METADATA_MARKS = (
+    *(
+        b"Exif\0\0",
+        b"EXIF",
+        b"eXIf",
+        b"XMP",
+        b"http://ns.adobe.com/",
+        b"<x:xmpmeta",
+        b"Photoshop 3.0",
+        b"GPS",
+    ),
+    *(b"tEXt", b"zTXt", b"iTXt", b"ftypheic"),
+)
+"""What metadata begins with in JPEG, PNG and WebP. Pixels that happen to look so only cost an encoding."""
+
+_EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+
+
+def without_metadata(data: bytes) -> tuple[bytes, str]:
+    """The picture without EXIF, GPS, XMP, comments or anything behind it; and its usual file extension.
+
+    Bytes that hold nothing but the picture come back as they are. Otherwise the pixels are turned upright
+    and encoded anew: JPEG at quality 95, everything else as PNG without loss. Of an animation the first
+    frame stays, which is the one that `decode` looks at.
+
+    Raises NotAnImageError.
+    """
+    image = _open(data, MAX_PIXELS)
+    kind = "JPEG" if image.format == "MPO" else image.format or ""
+    if kind in _EXTENSIONS and kind not in ("GIF",) and _is_bare(data, kind):
+        return data, _EXTENSIONS[kind]
+    try:
+        upright = _oriented(image)
+        file = io.BytesIO()
+        if kind == "JPEG":
+            upright.convert("RGB").save(file, "JPEG", quality=95)
+            return file.getvalue(), "jpg"
+        bare = Image.frombytes("RGBA", upright.size, upright.convert("RGBA").tobytes())
+        is_opaque = bare.getchannel("A").getextrema() == (255, 255)
+        (bare.convert("RGB") if is_opaque else bare).save(file, "PNG")
+    except Exception as error:  # as in `decode`
+        raise NotAnImageError(f"the {kind} data is truncated or corrupt: {error}") from error
+    return file.getvalue(), "png"
+
+
+def _is_bare(data: bytes, kind: str) -> bool:
+    """Nothing that looks like metadata anywhere, and nothing behind the picture's end."""
+    if kind == "JPEG" and (not data.endswith(b"\xff\xd9") or b"\xff\xfe" in data[:65536]):  # FFFE: a comment
+        return False
+    if kind == "PNG" and not data.endswith(b"IEND\xaeB`\x82"):
+        return False
+    return not any(mark in data for mark in _METADATA_MARKS)
+
+
 def encode_png(pixels: bytes, height: int, width: int) -> bytes:
     """Encode pixels without loss, so that `decode` at this size gives the same bytes back.
 

@@ -15,6 +15,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 """A model or dataset name: one path segment, one label value in Kubernetes and Prometheus."""
 
+LabelName = Annotated[str, StringConstraints(pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,119}$")]
+"""A class: one folder name, not hidden, without separators or control characters."""
+
 RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """A training run's id: one path segment and one Kubernetes object name."""
 
@@ -247,6 +250,8 @@ class ModelCard(Record):
     test: Evaluation | None = None
     """None when the data holds no test split."""
     encoded_images: EncodedImages | None = None
+    bfloat16_label_agreement: Share | None = None
+    """The share of labels that a model server must find unchanged to compute in bfloat16; None: its own."""
     parameters: int = Field(ge=0)
     software: dict[str, str] = Field(default_factory=dict)
 

@@ -1,13 +1,18 @@
-"""The command line: `python -m gateway serve | bootstrap | check`. Settings come from the environment."""
+"""The command line: `python -m gateway serve | bootstrap | check | migrate | token`.
+
+Settings come from the environment.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway import logs
+from gateway.access.callers import Role
+from gateway.access.tokens import create
 from gateway.errors import GatewayError
 from gateway.settings import Settings, load_settings
 
@@ -15,19 +20,28 @@ from gateway.settings import Settings, load_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
-    commands = {
+    commands: dict[str, tuple[Callable[[Settings], int], str]] = {
         "serve": (_serve, "answer HTTP until SIGTERM or SIGINT"),
         "bootstrap": (_bootstrap, "write rollout.json and models.config from the versions that are there"),
         "check": (_check, "validate the settings and reach every dependency"),
+        "migrate": (_migrate, "bring the database to this version's schema"),
     }
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name, (_, help_text) in commands.items():
         subparsers.add_parser(name, help=help_text)
+    token = subparsers.add_parser("token", help="make a token and the line for the tokens file")
+    token.add_argument("name", help="of the caller; it stands in the history and the audit log")
+    token.add_argument("role", type=Role.of, help=f"one of: {', '.join(map(str, Role))}")
     chosen = parser.parse_args(arguments)
     logs.configure()
     try:
+        if chosen.command == "token":
+            return _token(chosen.name, chosen.role)
         return commands[chosen.command][0](load_settings())
     except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    except ValueError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -59,6 +73,21 @@ def _check(settings: Settings) -> int:
     if not found:
         print("gateway: settings, model store and model servers are well")
     return 1 if found else 0
+
+
+def _migrate(settings: Settings) -> int:
+    from gateway.adapters.database.migration import migrate
+
+    print(f"gateway: the database has revision {migrate(settings.database)}")
+    return 0
+
+
+def _token(name: str, role: Role) -> int:
+    token = create(name, role)
+    print(f"The token, shown this once: {token.secret}", file=sys.stderr)
+    print("Append to the file that GATEWAY_ACCESS__TOKENS_FILE names:", file=sys.stderr)
+    print(token.line)
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,45 +5,54 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from gateway.access.guard import Guard
 from gateway.adapters.discovery import Discovery
 from gateway.adapters.filesystem import FileModelStore
 from gateway.adapters.tfserving import TensorFlowServing
-from gateway.api import models, openapi, operations, predictions, problems, rollout
+from gateway.api import history, models, openapi, operations, predictions, problems, rollout, session
 from gateway.api.boundary import Boundary
+from gateway.api.protection import Protection
 from gateway.api.services import Services
 from gateway.api.uploads import Uploads
 from gateway.background import repeat
-from gateway.batching import BatchQueue
 from gateway.metrics import Metrics
-from gateway.prediction import PredictionService
-from gateway.replicas import Replicas
-from gateway.rollout import RolloutService
-from gateway.settings import Settings
+from gateway.rollouts.service import RolloutService
+from gateway.serving.batching import BatchQueue
+from gateway.serving.prediction import PredictionService
+from gateway.serving.replicas import Replicas
+from gateway.settings import AccessSettings, Settings
+from gateway.wiring.history import history_room
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application, not yet started: its lifespan builds the services and closes them."""
     metrics = Metrics()
+    guard = Guard(settings.access, settings.server)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_services(settings, metrics) as services:
+        async with running_services(settings, metrics, guard) as services:
             app.state.services = services
             yield
 
     app = openapi.describe(FastAPI(lifespan=lifespan, redoc_url=None))
+    app.add_middleware(Protection, guard=guard)
+    if settings.access.cors_origins:
+        app.add_middleware(CORSMiddleware, **_cors(settings.access))
     app.add_middleware(Boundary, metrics=metrics)
     problems.install(app)
-    for resource in (predictions, models, rollout, operations):
+    for resource in (predictions, history, models, rollout, session, operations):
         app.router.routes.extend(resource.router.routes)  # include_router would match each request twice
     return app
 
 
 @asynccontextmanager
-async def running_services(settings: Settings, metrics: Metrics) -> AsyncIterator[Services]:
+async def running_services(settings: Settings, metrics: Metrics, guard: Guard) -> AsyncIterator[Services]:
     """Build the services in the order of their needs, follow store and replicas, close in reverse."""
     predictor, limits = settings.predictor, settings.limits
     queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
@@ -64,13 +73,32 @@ async def running_services(settings: Settings, metrics: Metrics) -> AsyncIterato
         ),
     ]
     try:
-        yield Services(prediction, rollouts, replicas, Uploads(limits, metrics), metrics)
+        async with history_room(settings, metrics) as remembered:
+            yield Services(
+                prediction,
+                remembered.service,
+                remembered.recorder,
+                guard,
+                rollouts,
+                replicas,
+                Uploads(limits, metrics),
+                metrics,
+            )
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
         await replicas.aclose()
         prediction.close()
+
+
+def _cors(access: AccessSettings) -> dict[str, Any]:
+    return {
+        "allow_origins": list(access.cors_origins),
+        "allow_methods": ["GET", "POST", "PUT", "DELETE"],
+        "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
+        "expose_headers": ["X-Request-Id", "Retry-After", "Location"],
+    }
 
 
 def rollout_service(settings: Settings, metrics: Metrics, replicas: Replicas) -> RolloutService:

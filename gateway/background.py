@@ -15,6 +15,22 @@ from gateway.errors import GatewayError
 log = logging.getLogger(__name__)
 
 
+async def until_it_works(step: Callable[[], Awaitable[None]], interval_seconds: float, what: str) -> None:
+    """Await `step()` until it succeeds once; failures are logged as by `repeat`."""
+    is_done = asyncio.Event()
+
+    async def attempt() -> None:
+        if not is_done.is_set():
+            await step()
+            is_done.set()
+
+    repeating = asyncio.create_task(repeat(attempt, interval_seconds, what))
+    try:
+        await is_done.wait()
+    finally:
+        repeating.cancel()
+
+
 async def repeat(step: Callable[[], Awaitable[None]], interval_seconds: float, what: str) -> None:
     """Await `step()` every `interval_seconds` until cancelled; `what` names it in the log."""
     last_failure = ""

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from gateway.adapters.filesystem import FileModelStore
 from gateway.metrics import Metrics
-from gateway.ports import VersionStatus
-from gateway.rollout import ModelState, RolloutService
+from gateway.ports.serving import VersionStatus
+from gateway.rollouts.service import ModelState, RolloutService
 from gateway.settings import Settings
 
 

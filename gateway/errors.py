@@ -9,11 +9,22 @@ GatewayError
 │   ├── InvalidParameterError       a parameter out of its range
 │   ├── SlowBodyError               the body did not arrive in time
 │   ├── UnknownModelError           no model of that name
-│   └── UnknownVersionError         no such version of the model
+│   ├── UnknownVersionError         no such version of the model
+│   ├── UnknownNameError            nothing else of that name: a prediction, dataset, run, import …
+│   └── ConflictError               what is asked for contradicts what is
+│       ├── RunActiveError          the model has an active training run
+│       └── BaseDataMissingError    the data that a run builds on is not there
+├── AccessError                     the caller may not do this
+│   ├── UnauthenticatedError        no token, or one that nobody has
+│   ├── ForbiddenError              the role does not suffice
+│   ├── ForeignOriginError          a write from a page of another site, or to another host's name
+│   └── RateLimitedError            too many requests in this time
 ├── OverloadedError                 the queue or the memory for bodies is full
 ├── UnavailableError                nothing can answer now; later it may
 │   ├── NoReplicaError              no model server can be reached
-│   └── NoVersionError              no version of the model is AVAILABLE
+│   ├── NoVersionError              no version of the model is AVAILABLE
+│   ├── DatabaseError               the database does not answer
+│   └── LauncherError               a training run cannot be started, or asked about
 ├── DeadlineError                   the answer did not come before the deadline
 ├── ReplicaError                    one model server replica did not answer as it should
 │   ├── ReplicaLostError            no connection, or it broke; another replica may do
@@ -72,6 +83,46 @@ class UnknownVersionError(RequestError):
     """There is no such version of the model."""
 
 
+class UnknownNameError(RequestError):
+    """There is no prediction, picture, dataset, example, run, import or schedule of that name."""
+
+
+class ConflictError(RequestError):
+    """What is asked for contradicts the state that things are in."""
+
+
+class RunActiveError(ConflictError):
+    """The model has an active training run."""
+
+
+class BaseDataMissingError(ConflictError):
+    """The data that a training run builds on is not there; the message has the command that fetches it."""
+
+
+class AccessError(GatewayError):
+    """The caller may not do this."""
+
+
+class UnauthenticatedError(AccessError):
+    """There is no token, or it is nobody's."""
+
+
+class ForbiddenError(AccessError):
+    """The caller's role does not suffice."""
+
+
+class ForeignOriginError(AccessError):
+    """A write that a page of another site asks for, or that is addressed to a name that is not ours."""
+
+
+class RateLimitedError(AccessError):
+    """The caller has sent too many requests in this time."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class OverloadedError(GatewayError):
     """The queue, or the memory for request bodies, is full."""
 
@@ -86,6 +137,14 @@ class NoReplicaError(UnavailableError):
 
 class NoVersionError(UnavailableError):
     """No version of the model is AVAILABLE."""
+
+
+class DatabaseError(UnavailableError):
+    """The database does not answer."""
+
+
+class LauncherError(UnavailableError):
+    """A training run cannot be started, cancelled or asked about."""
 
 
 class DeadlineError(GatewayError):

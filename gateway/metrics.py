@@ -27,6 +27,7 @@ class Metrics:
         self._define_predictions()
         self._define_replicas()
         self._define_rollout()
+        self._define_history()
 
     def _define_requests(self) -> None:
         self.requests = Counter(
@@ -100,6 +101,30 @@ class Metrics:
             "Seconds of one successful Predict.",
             ["replica"],
             buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def _define_history(self) -> None:
+        self.history_written = Counter(
+            "gateway_history_written", "Predictions written to the history.", registry=self.registry
+        )
+        self.history_dropped = Counter(
+            "gateway_history_dropped",
+            "Predictions that never reached the history, because the backlog was full or at shutdown.",
+            registry=self.registry,
+        )
+        self.history_pictures_dropped = Counter(
+            "gateway_history_pictures_dropped",
+            "Pictures that should have been kept and were not; their predictions were.",
+            registry=self.registry,
+        )
+        self.history_backlog = Gauge(
+            "gateway_history_backlog", "Predictions waiting to be written.", registry=self.registry
+        )
+        self.feedback_given = Counter(
+            "gateway_feedback",
+            "True labels given, by whether the answer was right.",
+            ["model", "version", "right"],
             registry=self.registry,
         )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import signal
 import socket
@@ -17,6 +16,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.access.guard import is_loopback
 from gateway.errors import ConfigurationError
 from gateway.settings import ServerSettings, Settings
 
@@ -65,7 +65,7 @@ class DrainingServer(uvicorn.Server):
 
 def serve(app: FastAPI, settings: Settings) -> None:
     """Serve until a signal. Raises ConfigurationError when the address cannot be used."""
-    listener = listen(settings.server)
+    listener = listen(settings.server, is_protected=settings.access.is_protected)
     host, port = listener.getsockname()[:2]
     log.info("listening", extra={"url": f"http://{f'[{host}]' if ':' in host else host}:{port}"})
     config = uvicorn.Config(
@@ -85,13 +85,14 @@ def serve(app: FastAPI, settings: Settings) -> None:
     DrainingServer(config, app, settings.server.drain_seconds).run(sockets=[listener])
 
 
-def listen(settings: ServerSettings) -> socket.socket:
+def listen(settings: ServerSettings, *, is_protected: bool = False) -> socket.socket:
     """A listening socket, or ConfigurationError in one sentence with the way out."""
     host, port = settings.host, settings.port
-    if not settings.allow_unprotected and not _is_loopback(host):
+    if not is_protected and not settings.allow_unprotected and not is_loopback(host):
         raise ConfigurationError(
             f"GATEWAY_SERVER__HOST={host} would let anyone on the network use this gateway, which has no "
-            "tokens; listen on 127.0.0.1, or set GATEWAY_SERVER__ALLOW_UNPROTECTED=true"
+            "tokens; set GATEWAY_ACCESS__TOKENS_FILE (`python -m gateway token NAME ROLE` makes a token), "
+            "listen on 127.0.0.1, or set GATEWAY_SERVER__ALLOW_UNPROTECTED=true"
         )
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -101,10 +102,3 @@ def listen(settings: ServerSettings) -> socket.socket:
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
             "stop what uses the port, or choose another by GATEWAY_SERVER__PORT"
         ) from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,11 +30,12 @@ class RunningStack:
 def running_stack(models: Path) -> Iterator[RunningStack]:
     """Start model server and gateway on a model store, wait until they answer, stop them at the end."""
     http, grpc, rest = free_ports(3)
-    stack = Stack(models.resolve(), http, grpc, rest)
-    with Supervisor(Console()) as supervisor, Client(stack.url) as client:
+    with tempfile.TemporaryDirectory(prefix="rekindle-") as data, Supervisor(Console()) as supervisor:
+        stack = Stack(models.resolve(), Path(data), http, grpc, rest)
         supervisor.finish(stack.bootstrap)
         supervisor.start(stack.model_server)
         gateway = supervisor.start(stack.gateway)
         supervisor.wait_until(stack.models_are_available, "Waiting for the model server", START_SECONDS)
         supervisor.wait_until(stack.gateway_is_ready, "Waiting for the gateway", START_SECONDS)
-        yield RunningStack(stack.url, gateway.process.pid, client)
+        with Client(stack.url) as client:
+            yield RunningStack(stack.url, gateway.process.pid, client)

@@ -84,10 +84,12 @@ def parse(arguments: Sequence[str] | None = None) -> Stack:
     for name, default in (("http-port", 8000), ("grpc-port", 8500), ("rest-port", 8501)):
         _add_option(parser, name, default)
     _add_option(parser, "models", "models")
+    _add_option(parser, "data", "data")
     options = parser.parse_args(arguments)
     ports = (options.http_port, options.grpc_port, options.rest_port)
     free = iter(free_ports(len(ports)))
-    return Stack(Path(options.models).resolve(), *(port or next(free) for port in ports))
+    stores = (Path(options.models).resolve(), Path(options.data).resolve())
+    return Stack(*stores, *(port or next(free) for port in ports))
 
 
 def _add_option(parser: argparse.ArgumentParser, name: str, default: str | int) -> None:

@@ -19,6 +19,8 @@ class Stack:
     """Where the stack finds its models and listens."""
 
     models: Path
+    data: Path
+    """Datasets, the database and the pictures of the history."""
     http_port: int
     grpc_port: int
     rest_port: int
@@ -36,6 +38,9 @@ class Stack:
             "GATEWAY_SERVER__PORT": str(self.http_port),
             "GATEWAY_PREDICTOR__TARGETS": f"{HOST}:{self.grpc_port}",
             "GATEWAY_STORES__MODELS": str(self.models),
+            "GATEWAY_STORES__DATA": str(self.data),
+            "GATEWAY_STORES__PICTURES": str(self.data / ".history"),
+            "GATEWAY_DATABASE__URL": f"sqlite:///{self.data / 'gateway.sqlite3'}",
         }
 
     @property

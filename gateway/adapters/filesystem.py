@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from contract import layout
 from contract.records import ModelCard, Rollout
 from gateway.errors import CardError, StoreError
-from gateway.ports import StoredModel
+from gateway.ports.store import StoredModel
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # contract.records.Name
 
 
 class FileModelStore:
-    """A gateway.ports.ModelStore in a directory."""
+    """A gateway.ports.store.ModelStore in a directory."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -1,8 +1,8 @@
 """One model server replica over gRPC, in TensorFlow Serving's API; the only module that knows gRPC.
 
 Builds the request for a batch, reads the scores whichever way the server encodes them, and maps gRPC's
-status codes to gateway.errors by one table. Retries and balance are gateway.replicas' business, so the
-channel's own are off.
+status codes to gateway.errors by one table. Retries and balance are gateway.serving.replicas' business,
+so the channel's own are off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gateway.errors import (
     ReplicaSlowError,
     VersionNotServedError,
 )
-from gateway.ports import Scores, ServedVersion, VersionStatus
+from gateway.ports.serving import Scores, ServedVersion, VersionStatus
 
 SIGNATURE = "serving_default"
 
@@ -61,7 +61,7 @@ STATUS_ERRORS: Mapping[grpc.StatusCode, type[ReplicaError]] = {
 
 
 class TensorFlowServing:
-    """A gateway.ports.Predictor over one gRPC channel. Create it on the event loop."""
+    """A gateway.ports.serving.Predictor over one gRPC channel. Create it on the event loop."""
 
     def __init__(self, address: str) -> None:
         self._address = address

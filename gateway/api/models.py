@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from contract.tfserving_api import ModelVersionState
+from gateway.api.access import PredictCaller
 from gateway.api.schemas import (
     ModelSchema,
     ModelsSchema,
@@ -16,24 +17,24 @@ from gateway.api.schemas import (
     VersionSchema,
     VersionsSchema,
     VersionState,
-    problem_responses,
+    guarded_responses,
 )
 from gateway.api.services import ServicesDependency
 from gateway.errors import CardError
-from gateway.ports import VersionStatus
-from gateway.rollout import ModelState, Statuses
+from gateway.ports.serving import VersionStatus
+from gateway.rollouts.service import ModelState, Statuses
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-@router.get("", summary="List models", responses=problem_responses(500))
-async def list_models(services: ServicesDependency) -> ModelsSchema:
+@router.get("", summary="List models", responses=guarded_responses())
+async def list_models(services: ServicesDependency, _: PredictCaller) -> ModelsSchema:
     """Every model of the store, by name."""
     return ModelsSchema(models=[_model(state) for state in services.rollouts.models()])
 
 
-@router.get("/{model}/versions", summary="List versions", responses=problem_responses(404, 500))
-async def list_versions(model: str, services: ServicesDependency) -> VersionsSchema:
+@router.get("/{model}/versions", summary="List versions", responses=guarded_responses(404))
+async def list_versions(model: str, services: ServicesDependency, _: PredictCaller) -> VersionsSchema:
     """Every version of a model, newest first, with its state on the replicas."""
     state = services.rollouts.model(model)
     statuses = await services.rollouts.statuses(model)
@@ -42,10 +43,12 @@ async def list_versions(model: str, services: ServicesDependency) -> VersionsSch
 
 
 @router.get(
-    "/{model}/versions/{version}", summary="Show a version", responses=problem_responses(404, 422, 500)
+    "/{model}/versions/{version}",
+    summary="Show a version",
+    responses=guarded_responses(404, 422),
 )
 async def show_version(
-    model: str, version: Annotated[int, Path(ge=1)], services: ServicesDependency
+    model: str, version: Annotated[int, Path(ge=1)], services: ServicesDependency, _: PredictCaller
 ) -> VersionDetailSchema:
     """One version: its state on the replicas, and its model card."""
     card, card_error = None, None

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from gateway.access.callers import Role
 from gateway.api import problems
+from gateway.api.access import caller_of
 from gateway.api.direct import DirectRoute
-from gateway.api.schemas import PredictionsSchema, problem_responses
-from gateway.api.services import services_of
-from gateway.errors import InvalidParameterError
-from gateway.prediction import Item, Prediction
+from gateway.api.query import DEFAULT_TOP_K, MAX_TOP_K, read_query
+from gateway.api.schemas import PredictionsSchema, guarded_responses
+from gateway.api.services import Services, services_of
+from gateway.history.recorder import Remembered
+from gateway.serving.prediction import Item, Picture, Prediction
 
-DEFAULT_TOP_K = 5
-MAX_TOP_K = 1000
 SCORE_DIGITS = 6
 """float32 scores carry about seven; more digits would be noise."""
 
@@ -43,7 +45,19 @@ _OPENAPI: dict[str, Any] = {
             "in": "query",
             "required": False,
             "description": "Classifications for each picture; clipped to the number of classes.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_TOP_K, "default": DEFAULT_TOP_K},
+            "schema": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_TOP_K,
+                "default": DEFAULT_TOP_K,
+            },
+        },
+        {
+            "name": "store",
+            "in": "query",
+            "required": False,
+            "description": "false: the history does not remember these predictions.",
+            "schema": {"type": "boolean", "default": True},
         },
     ],
     "requestBody": {
@@ -58,7 +72,7 @@ _OPENAPI: dict[str, Any] = {
     "/v1/models/{model}/predictions",
     summary="Classify pictures",
     response_model=PredictionsSchema,
-    responses=problem_responses(400, 404, 408, 413, 415, 422, 500, 502, 503, 504),
+    responses=guarded_responses(400, 404, 408, 413, 415, 422, 502, 503, 504),
     openapi_extra=_OPENAPI,
 )
 async def create_predictions(request: Request) -> Response:
@@ -69,25 +83,37 @@ async def create_predictions(request: Request) -> Response:
     scope = request.scope
     services = services_of(request)
     model = request.path_params["model"]
-    top_k = _top_k(scope["query_string"])
+    caller_of(scope).require(Role.PREDICT)
+    asked = read_query(scope["query_string"])
     services.rollouts.served(model)  # an unknown model is refused before its body is read
     async with services.uploads.read(scope, request.receive) as pictures:
-        prediction = await services.prediction.predict(model, pictures, top_k)
+        prediction = await services.prediction.predict(model, pictures, asked.top_k)
+        if asked.store:
+            _remember(services, prediction, pictures, scope)
     content = _content(prediction, scope["path"], scope["request_id"])
     return Response(to_json(content), media_type="application/json")
 
 
-def _top_k(query: bytes) -> int:
-    if not query:
-        return DEFAULT_TOP_K
-    top_k = DEFAULT_TOP_K
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name != "top_k":
-            raise InvalidParameterError(f"unknown parameter {name[:80]!r}; there is only top_k")
-        if not (value.isascii() and value.isdigit() and len(value) <= 4 and 1 <= int(value) <= MAX_TOP_K):
-            raise InvalidParameterError(f"top_k is {value[:80]!r}; expected a number from 1 to {MAX_TOP_K}")
-        top_k = int(value)
-    return top_k
+def _remember(services: Services, prediction: Prediction, pictures: Sequence[Picture], scope: Scope) -> None:
+    """Hand the answers to the history, which copies nothing and computes nothing now."""
+    caller, request_id = caller_of(scope).name, scope["request_id"]
+    for item, picture in zip(prediction.items, pictures, strict=True):
+        if item.scores:
+            services.recorder.remember(
+                Remembered(
+                    id=item.id,
+                    model=prediction.model,
+                    version=prediction.version,
+                    role="stable",
+                    labels=prediction.labels,
+                    scores=item.scores,
+                    filename=item.filename,
+                    caller=caller,
+                    request_id=request_id,
+                    seconds=prediction.total_seconds,
+                    picture=picture.content,
+                )
+            )
 
 
 def _content(prediction: Prediction, instance: str, request_id: str) -> dict[str, Any]:

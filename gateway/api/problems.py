@@ -6,6 +6,7 @@ it arose. The table is tested for completeness against gateway.errors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,10 +43,21 @@ KINDS: Mapping[type[GatewayError], ProblemKind] = {
     errors.SlowBodyError: ProblemKind(408, "slow_body", "The body did not arrive in time"),
     errors.UnknownModelError: ProblemKind(404, "unknown_model", "There is no such model"),
     errors.UnknownVersionError: ProblemKind(404, "unknown_version", "The model has no such version"),
+    errors.UnknownNameError: ProblemKind(404, "unknown_name", "There is nothing of that name"),
+    errors.RunActiveError: ProblemKind(409, "run_active", "The model has an active training run"),
+    errors.BaseDataMissingError: ProblemKind(409, "base_data_missing", "The data to build on is not there"),
+    errors.ConflictError: ProblemKind(409, "conflict", "The request contradicts the present state"),
+    errors.UnauthenticatedError: ProblemKind(401, "unauthenticated", "A valid token is needed"),
+    errors.ForbiddenError: ProblemKind(403, "forbidden", "The role does not suffice"),
+    errors.ForeignOriginError: ProblemKind(403, "foreign_origin", "The request comes from another site"),
+    errors.RateLimitedError: ProblemKind(429, "rate_limited", "Too many requests"),
+    errors.AccessError: ProblemKind(403, "access", "The caller may not do this"),
     errors.RequestError: ProblemKind(400, "bad_request", "The request cannot be used"),
     errors.OverloadedError: ProblemKind(503, "overloaded", "More requests wait than can be answered", 1),
     errors.NoReplicaError: ProblemKind(503, "no_replica", "No model server can be reached", 2),
     errors.NoVersionError: ProblemKind(503, "no_version", "No version of the model is available", 2),
+    errors.DatabaseError: ProblemKind(503, "database", "The database does not answer", 2),
+    errors.LauncherError: ProblemKind(503, "launcher", "Training runs cannot be started now", 5),
     errors.UnavailableError: ProblemKind(503, "unavailable", "Nothing can answer now", 2),
     errors.DeadlineError: ProblemKind(504, "deadline", "The answer did not come in time"),
     errors.ReplicaLostError: ProblemKind(503, "replica_lost", "The model servers could not be reached", 1),
@@ -114,7 +126,12 @@ def response(
 
 def from_error(scope: Mapping[str, Any], error: GatewayError) -> Response:
     """The answer to a request that ended with an error of the domain."""
-    return response(scope, kind_of(error), str(error))
+    headers = {}
+    if isinstance(error, errors.RateLimitedError):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
+    elif isinstance(error, errors.UnauthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    return response(scope, kind_of(error), str(error), headers)
 
 
 async def _on_gateway_error(request: Request, error: Exception) -> Response:

@@ -156,13 +156,22 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
+def guarded_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route behind the guard, which may also answer 401, 403 and 429."""
+    return problem_responses(*sorted({401, 403, 429, 500, *statuses}))
+
+
 _DESCRIPTIONS = {
     400: "Not one picture could be decoded",
-    404: "No such model or version",
+    401: "A valid token is needed",
+    403: "The role does not suffice, or the request comes from another site",
+    404: "There is nothing of that name",
     408: "The body did not arrive in time",
+    409: "The request contradicts the present state",
     413: "More bytes, pixels or parts than the limits allow",
     415: "The Content-Type is not accepted",
     422: "The body or a parameter is not valid",
+    429: "Too many requests; Retry-After says when to try again",
     500: "An unexpected error",
     502: "The model server refused the request",
     503: "Overloaded, or nothing can answer now; Retry-After says when to try again",

@@ -7,11 +7,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from gateway.access.guard import Guard
 from gateway.api.uploads import Uploads
+from gateway.history.recorder import Recorder
+from gateway.history.service import HistoryService
 from gateway.metrics import Metrics
-from gateway.prediction import PredictionService
-from gateway.replicas import Replicas
-from gateway.rollout import RolloutService
+from gateway.rollouts.service import RolloutService
+from gateway.serving.prediction import PredictionService
+from gateway.serving.replicas import Replicas
 
 
 @dataclass
@@ -27,6 +30,9 @@ class Services:
     """The long-lived objects of one gateway process; built and closed by gateway.app."""
 
     prediction: PredictionService
+    history: HistoryService
+    recorder: Recorder
+    guard: Guard
     rollouts: RolloutService
     replicas: Replicas
     uploads: Uploads

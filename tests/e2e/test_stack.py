@@ -111,7 +111,8 @@ def stack(version: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     ports = free_ports(3)
     names = ("--http-port", "--grpc-port", "--rest-port")
     flags = [part for name, port in zip(names, ports, strict=True) for part in (name, str(port))]
-    process = program("-m", "rekindle.stack", "--models", str(store), *flags)
+    data = tmp_path_factory.mktemp("data")
+    process = program("-m", "rekindle.stack", "--models", str(store), "--data", str(data), *flags)
     running = RunningStack(process, store, ports)
     reader = threading.Thread(target=running.read)
     reader.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from gateway_fakes import FakeModelServer, publish
 from gateway_harness import RunningGateway, StartGateway, running_gateway
 
-from gateway.settings import Settings
+from gateway.adapters.database.migration import migrate
+from gateway.settings import DatabaseSettings, Settings
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +65,30 @@ def model_server(start_model_server: Callable[..., FakeModelServer]) -> FakeMode
     return start_model_server()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the newest schema and no rows."""
+    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
+    migrate(DatabaseSettings(url=f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def start_gateway(store: Path) -> AsyncIterator[StartGateway]:
+def fresh_database(migrated: Path) -> Callable[[Path], str]:
+    """Makes an empty, migrated SQLite database in a folder unless there is one; gives its URL."""
+
+    def make(folder: Path) -> str:
+        path = folder / "gateway.sqlite3"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            shutil.copyfile(migrated, path)
+        return f"sqlite:///{path}"
+
+    return make
+
+
+@pytest.fixture
+async def start_gateway(store: Path, fresh_database: Callable[[Path], str]) -> AsyncIterator[StartGateway]:
     """Starts gateways on the model store; settings of the groups are given as keyword dictionaries."""
     async with contextlib.AsyncExitStack() as stack:
 
@@ -74,9 +98,19 @@ async def start_gateway(store: Path) -> AsyncIterator[StartGateway]:
             targets = [server.address for server in servers] or ["127.0.0.1:1"]
             # One call at a time, so that a held call holds its replica.
             predictor = {"targets": targets, "in_flight_per_replica": 1} | groups.pop("predictor", {})
-            stores = {"models": store} | groups.pop("stores", {})
+            data = store.parent / "data"
+            stores = {"models": store, "data": data, "pictures": data / ".history"} | groups.pop("stores", {})
+            database = {"url": fresh_database(data)} | groups.pop("database", {})
             rollout = {"poll_seconds": 0.05} | groups.pop("rollout", {})
-            settings = Settings(predictor=predictor, stores=stores, rollout=rollout, **groups)
+            history = {"flush_seconds": 0.01} | groups.pop("history", {})
+            settings = Settings(
+                predictor=predictor,
+                stores=stores,
+                rollout=rollout,
+                database=database,
+                history=history,
+                **groups,
+            )
             return await stack.enter_async_context(running_gateway(settings, is_ready=is_ready))
 
         yield start

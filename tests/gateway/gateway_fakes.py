@@ -32,7 +32,8 @@ from contract.records import (
 )
 from contract.tfserving_api import ModelVersionState
 from gateway.errors import CardError
-from gateway.ports import Scores, ServedVersion, StoredModel, VersionStatus
+from gateway.ports.serving import Scores, ServedVersion, VersionStatus
+from gateway.ports.store import StoredModel
 
 LABELS = ["dark", "dim", "light", "bright"]
 SIZE = 8
@@ -238,7 +239,7 @@ def _services(server: FakeModelServer) -> dict[str, dict[str, Any]]:
 
 
 class FakePredictor:
-    """A gateway.ports.Predictor that answers from memory; each call waits for `may_answer`."""
+    """A gateway.ports.serving.Predictor that answers from memory; each call waits for `may_answer`."""
 
     def __init__(self, address: str = "fake:1") -> None:
         self._address = address
@@ -274,7 +275,7 @@ class FakePredictor:
 
 
 class FakeModelStore:
-    """A gateway.ports.ModelStore in memory."""
+    """A gateway.ports.store.ModelStore in memory."""
 
     def __init__(self) -> None:
         self.versions: dict[str, list[int]] = {}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 from gateway_fakes import eventually, make_card
 
-from gateway.batching import Answer, Batch, BatchQueue
 from gateway.errors import DeadlineError, OverloadedError, ReplicaLostError, ReplicaRejectedError
 from gateway.metrics import Metrics
-from gateway.ports import Scores, ServedVersion
+from gateway.ports.serving import Scores, ServedVersion
+from gateway.serving.batching import Answer, Batch, BatchQueue
 
 pytestmark = pytest.mark.anyio
 

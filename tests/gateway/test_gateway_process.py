@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 from gateway_fakes import FakeModelServer, picture, publish, wait_until
 
 from contract import layout
@@ -25,6 +26,14 @@ from gateway.settings import ServerSettings
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _data_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the processes store goes to the test's folder, not to the checkout's."""
+    monkeypatch.setenv("GATEWAY_DATABASE__URL", f"sqlite:///{tmp_path}/gateway.sqlite3")
+    monkeypatch.setenv("GATEWAY_STORES__DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("GATEWAY_STORES__PICTURES", str(tmp_path / "pictures"))
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -97,6 +106,7 @@ def test_no_tensorflow_and_no_numpy_after_a_thousand_predictions(
     script = f"""
 import asyncio, json, re, sys
 import httpx
+
 from gateway.app import create_app
 from gateway.settings import load_settings
 
@@ -104,7 +114,7 @@ async def main():
     app = create_app(load_settings())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             while (await client.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.02)
             files = [("images", bytes.fromhex({picture().hex()!r}))] * 50
@@ -112,7 +122,7 @@ async def main():
                 response = await client.post("/v1/models/shades/predictions", files=files)
                 assert response.status_code == 200
     resident = int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
-    unwanted = sorted({{"tensorflow", "keras", "numpy", "kubernetes", "sqlalchemy"}} & set(sys.modules))
+    unwanted = sorted({{"tensorflow", "keras", "numpy", "kubernetes", "alembic"}} & set(sys.modules))
     print(json.dumps([unwanted, resident / 1024]))
 
 asyncio.run(main())

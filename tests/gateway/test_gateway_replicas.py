@@ -10,13 +10,13 @@ import pytest
 from gateway_fakes import FakeModelServer, FakePredictor, eventually, make_card, picture
 from gateway_harness import RunningGateway, StartGateway
 
-from gateway import replicas as replicas_module
 from gateway.adapters.discovery import Discovery
-from gateway.batching import BatchQueue
 from gateway.errors import ReplicaLostError, ReplicaSlowError
 from gateway.metrics import Metrics
-from gateway.ports import ServedVersion
-from gateway.replicas import Replicas
+from gateway.ports.serving import ServedVersion
+from gateway.serving import replicas as replicas_module
+from gateway.serving.batching import BatchQueue
+from gateway.serving.replicas import Replicas
 
 pytestmark = pytest.mark.anyio
 

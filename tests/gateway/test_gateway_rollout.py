@@ -15,11 +15,12 @@ from contract import layout
 from contract import tfserving_api as api
 from contract.records import Rollout
 from contract.tfserving_api import ModelVersionState
-from gateway import rollout_rules as rules
 from gateway.errors import CardError, NoVersionError, RolloutFileError, UnknownModelError
 from gateway.metrics import Metrics
-from gateway.ports import StoredModel, VersionStatus
-from gateway.rollout import RolloutService
+from gateway.ports.serving import VersionStatus
+from gateway.ports.store import StoredModel
+from gateway.rollouts import rules
+from gateway.rollouts.service import RolloutService
 
 pytestmark = pytest.mark.anyio
 

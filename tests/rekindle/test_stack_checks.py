@@ -62,7 +62,7 @@ def test_a_busy_port_is_named_with_the_way_out(store: Path, which: int, variable
         ports = free_ports(3)
         ports[which] = busy.getsockname()[1]
         with pytest.raises(CannotStartError) as raised:
-            check(Stack(store, *ports))
+            check(Stack(store, store, *ports))
     message = str(raised.value)
     assert f"Busy on 127.0.0.1: {ports[which]} ({what}; {variable})" in message
     assert f"make run {variable}=" in message
@@ -73,17 +73,17 @@ def test_all_busy_ports_are_named_at_once(store: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = [one.getsockname()[1], other.getsockname()[1], free_ports(1)[0]]
         with pytest.raises(CannotStartError, match=rf"{ports[0]} \(gateway.*{ports[1]} \(model server, gRPC"):
-            check(Stack(store, *ports))
+            check(Stack(store, store, *ports))
 
 
 def test_free_ports_and_a_version_pass(store: Path) -> None:
     """Nothing is refused without a reason."""
-    check(Stack(store, *free_ports(3)))
+    check(Stack(store, store, *free_ports(3)))
 
 
 def test_the_ports_of_the_documentation_are_the_defaults() -> None:
     """8000 HTTP, 8500 gRPC, 8501 REST, ./models."""
-    assert parse([]) == Stack(Path("models").resolve(), 8000, 8500, 8501)
+    assert parse([]) == Stack(Path("models").resolve(), Path("data").resolve(), 8000, 8500, 8501)
 
 
 def test_the_environment_gives_defaults_and_flags_win(
@@ -92,7 +92,7 @@ def test_the_environment_gives_defaults_and_flags_win(
     """`make run REKINDLE_HTTP_PORT=…` and `--http-port`."""
     monkeypatch.setenv("REKINDLE_HTTP_PORT", "8080")
     monkeypatch.setenv("REKINDLE_MODELS", str(tmp_path))
-    assert parse([]) == Stack(tmp_path.resolve(), 8080, 8500, 8501)
+    assert parse([]) == Stack(tmp_path.resolve(), Path("data").resolve(), 8080, 8500, 8501)
     assert parse(["--http-port", "9090"]).http_port == 9090
 
 
@@ -115,12 +115,15 @@ def test_port_0_is_any_free_port() -> None:
 
 def test_the_children_listen_on_loopback_and_share_a_store(tmp_path: Path) -> None:
     """Gateway and model server are told the same ports and the same model store."""
-    stack = Stack(tmp_path, 1, 2, 3)
+    stack = Stack(tmp_path, tmp_path / "data", 1, 2, 3)
     assert stack.gateway.variables == {
         "GATEWAY_SERVER__HOST": "127.0.0.1",
         "GATEWAY_SERVER__PORT": "1",
         "GATEWAY_PREDICTOR__TARGETS": "127.0.0.1:2",
         "GATEWAY_STORES__MODELS": str(tmp_path),
+        "GATEWAY_STORES__DATA": f"{tmp_path}/data",
+        "GATEWAY_STORES__PICTURES": f"{tmp_path}/data/.history",
+        "GATEWAY_DATABASE__URL": f"sqlite:///{tmp_path}/data/gateway.sqlite3",
     }
     flags = set(stack.model_server.arguments[3:])
     assert {"--port=2", "--rest_api_port=3", "--bind_address=127.0.0.1"} < flags

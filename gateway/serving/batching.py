@@ -3,7 +3,7 @@
 A replica that is idle pulls at once whatever waits; what arrives while its call runs forms the next
 batch. So an idle gateway adds no wait, and a busy one sends batches as large as its load. A batch holds
 images of one served version; a large request may be spread over several. Who pulls, and what happens
-when a call fails, is gateway.replicas' business.
+when a call fails, is gateway.serving.replicas' business.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from time import perf_counter
 
 from gateway.errors import DeadlineError, GatewayError, OverloadedError
 from gateway.metrics import Metrics
-from gateway.ports import Scores, ServedVersion
+from gateway.ports.serving import Scores, ServedVersion
 
 
 @dataclass(frozen=True, slots=True)

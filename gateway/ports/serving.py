@@ -1,15 +1,15 @@
-"""What the services need from the outside world, as Protocols; gateway.adapters fulfils them.
+"""The model servers: the client side of one replica, and the values that cross that seam.
 
-Also the values that cross these seams. No transport here: a Predictor raises gateway.errors only.
+No transport here: a Predictor raises gateway.errors only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from contract.records import ModelCard, Rollout
+from contract.records import ModelCard
 from contract.tfserving_api import ModelVersionState
 
 
@@ -65,35 +65,3 @@ class Predictor(Protocol):
 
     async def aclose(self) -> None:
         """Close the connection; calls that run are cut off."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredModel:
-    """What lies in the directory of one model."""
-
-    name: str
-    versions: Sequence[int]
-    """Complete versions, ascending; never empty."""
-    rollout: Rollout | None = None
-    """None when there is no rollout.json, or it cannot be read."""
-    error: str = field(default="")
-    """Why rollout.json cannot be read."""
-
-
-class ModelStore(Protocol):
-    """The model store. Every method blocks on the file system: call them in a thread."""
-
-    def scan(self) -> Sequence[StoredModel]:
-        """Every model that has a complete version, sorted by name. Junk is ignored."""
-
-    def card(self, model: str, version: int) -> ModelCard:
-        """The card of a version. Raises CardError."""
-
-    def write_rollout(self, rollout: Rollout) -> None:
-        """Replace the model's rollout.json. Raises StoreError."""
-
-    def read_config(self) -> str:
-        """The text of models.config; empty when there is none."""
-
-    def write_config(self, text: str) -> None:
-        """Replace models.config. Raises StoreError."""

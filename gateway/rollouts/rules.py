@@ -1,6 +1,6 @@
 """The decisions of a rollout as pure functions, and the text of models.config.
 
-What is read and written when is gateway.rollout's business. TensorFlow Serving refuses a label on a
+What is read and written when is gateway.rollouts.service's business. TensorFlow Serving refuses a label on a
 version that is not AVAILABLE, hence the order of a move: name both versions, wait, move the label.
 """
 
@@ -15,7 +15,7 @@ from google.protobuf.text_format import ParseError
 from contract import tfserving_api as api
 from contract.records import Rollout, now
 from contract.tfserving_api import ModelVersionState
-from gateway.ports import VersionStatus
+from gateway.ports.serving import VersionStatus
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A ClusterIP or one gRPC channel with round_robin balances connections, not reque
 has its own channel and pulls from the one queue when it is idle, so a slow replica takes less. A replica
 that is lost, or slow while others are well, is put aside and probed back in; what it held is given back
 to the queue once. How a replica is spoken to is the Predictor's business; when versions move,
-gateway.rollout's.
+gateway.rollouts.service's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 
-from gateway.batching import Batch, BatchQueue
 from gateway.errors import (
     DeadlineError,
     GatewayError,
@@ -26,7 +25,8 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
-from gateway.ports import Predictor, VersionStatus
+from gateway.ports.serving import Predictor, VersionStatus
+from gateway.serving.batching import Batch, BatchQueue
 
 log = logging.getLogger(__name__)
 

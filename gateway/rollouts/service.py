@@ -4,7 +4,7 @@ The truth is `rollout.json` in the model's directory; `models.config`, which the
 derived from it. A new version is first named beside the old (the label `stable` still on the old), and
 stable moves once every replica says AVAILABLE: so no request ever names what is not loaded. A version
 that does not load leaves stable alone. Each tick reads the store and takes at most one step per model;
-nothing here waits. What is decided is in the pure functions of gateway.rollout_rules.
+nothing here waits. What is decided is in the pure functions of gateway.rollouts.rules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from contract.records import Rollout
-from gateway import rollout_rules as rules
 from gateway.errors import (
     CardError,
     NoVersionError,
@@ -24,7 +23,9 @@ from gateway.errors import (
     UnknownVersionError,
 )
 from gateway.metrics import Metrics
-from gateway.ports import ModelStore, ServedVersion, StoredModel, VersionStatus
+from gateway.ports.serving import ServedVersion, VersionStatus
+from gateway.ports.store import ModelStore, StoredModel
+from gateway.rollouts import rules
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from contract import images
 from contract.records import ImageSpec
-from gateway.batching import Answer, BatchQueue
 from gateway.errors import (
     DeadlineError,
     NotAPictureError,
@@ -26,9 +25,10 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
-from gateway.ports import ServedVersion
-from gateway.replicas import Replicas
-from gateway.rollout import RolloutService
+from gateway.ports.serving import ServedVersion
+from gateway.rollouts.service import RolloutService
+from gateway.serving.batching import Answer, BatchQueue
+from gateway.serving.replicas import Replicas
 from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
 
 Decoded = Sequence[bytes | RequestError]
@@ -62,6 +62,8 @@ class Item:
     filename: str | None
     classifications: Sequence[Classification]
     error: RequestError | None = None
+    scores: Sequence[float] = ()
+    """All scores, in the order of the labels; empty when there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Prediction:
 
     model: str
     version: int
+    labels: Sequence[str]
     items: Sequence[Item]
     decode_seconds: float
     queue_seconds: float
@@ -126,7 +129,8 @@ class PredictionService:
         for stage, seconds in zip(self._stages, stages, strict=True):
             stage.observe(seconds)
         items = _items(pictures, decoded, answer, served, top_k)
-        return Prediction(model, answer.version, items, *stages, perf_counter() - started)
+        labels = served.card.labels
+        return Prediction(model, answer.version, labels, items, *stages, perf_counter() - started)
 
     async def _renewed(
         self, served: ServedVersion, pictures: Sequence[Picture], decoded: Decoded, deadline: float
@@ -207,11 +211,15 @@ def _items(
     rows = iter(answer.rows)
     labels = served.card.labels
     return [
-        Item(uuid4().hex, picture.filename, _ranked(next(rows), labels, top_k))
+        _answered(picture, next(rows), labels, top_k)
         if isinstance(image, bytes)
         else Item(uuid4().hex, picture.filename, (), image)
         for picture, image in zip(pictures, decoded, strict=True)
     ]
+
+
+def _answered(picture: Picture, row: Sequence[float], labels: Sequence[str], top_k: int) -> Item:
+    return Item(uuid4().hex, picture.filename, _ranked(row, labels, top_k), scores=row)
 
 
 def _ranked(row: Sequence[float], labels: Sequence[str], top_k: int) -> list[Classification]:

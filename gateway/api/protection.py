@@ -1,0 +1,79 @@
+"""The guard in front of every route, as plain ASGI: identity, site, quota, and headers for browsers."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.access.callers import ANYONE
+from gateway.access.guard import Guard
+from gateway.api import problems
+from gateway.errors import AccessError, UnauthenticatedError
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/", "/v1/session"})
+"""Need no token: probes and what holds no data. /v1/session is where a token is handed in."""
+OPEN_PREFIXES = ("/errors/",)
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Also asked for by address, from inside the cluster."""
+
+BROWSER_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+CONTENT_POLICY = (
+    b"content-security-policy",
+    b"default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'",
+)
+_WITH_OWN_POLICY = frozenset({"/docs"})  # Swagger's page loads its script from elsewhere
+
+
+class Protection:
+    """ASGI middleware inside the boundary."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass with its caller in the scope, or answer why not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        headers = BROWSER_HEADERS if path in _WITH_OWN_POLICY else (*BROWSER_HEADERS, CONTENT_POLICY)
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        try:
+            self._admit(scope, path)
+        except AccessError as error:
+            await problems.from_error(scope, error)(scope, receive, send_protected)
+            return
+        try:
+            await self._app(scope, receive, send_protected)
+        finally:
+            if scope["quota_of"] is not None:
+                self._guard.quotas.leave(scope["quota_of"])
+
+    def _admit(self, scope: Scope, path: str) -> None:
+        """Set the caller and take a place in its quota. Raises AccessError."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        address = scope["client"][0] if scope.get("client") else None
+        if path not in PROBES:
+            self._guard.check_site(scope["method"], headers)
+        try:
+            scope["caller"] = self._guard.identify(address, headers)
+        except UnauthenticatedError:
+            if path not in OPEN_PATHS and not path.startswith(OPEN_PREFIXES):
+                raise
+            scope["caller"] = None
+        known = scope["caller"]
+        scope["quota_of"] = None
+        if path not in PROBES:
+            whose = address or "" if known in (None, ANYONE) else known.name
+            self._guard.quotas.enter(whose)
+            scope["quota_of"] = whose

@@ -1,0 +1,1 @@
+"""What was predicted, what people said about it, and for how long that is kept."""

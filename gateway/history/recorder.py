@@ -1,0 +1,206 @@
+"""Predictions on their way to the history, off the hot path and in batches.
+
+`remember` only appends to a list. A task takes what has gathered, prepares it in a thread (metadata
+removed, hashed, summed up), writes the files and then the rows. While the database is away the backlog
+grows to its bound; then the oldest are dropped, and counted: a prediction never fails, and never waits,
+because of its history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import math
+import random
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from contract import images, layout
+from contract.records import now
+from gateway.errors import DatabaseError, StoreError
+from gateway.metrics import Metrics
+from gateway.ports.history import History, PictureFile, PictureStore, PredictionRow
+from gateway.settings import HistorySettings
+
+log = logging.getLogger(__name__)
+
+KEPT_CLASSIFICATIONS = 5
+BATCH = 1000
+"""Predictions in one transaction: 20 ms on SQLite, and small enough not to hold up its readers."""
+LONGEST_PAUSE_SECONDS = 2.0
+"""Between two attempts while the database is away; what waits is written this soon after it is back."""
+CLOSING_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Remembered:
+    """One prediction as the hot path leaves it: nothing of it is computed yet."""
+
+    id: str
+    model: str
+    version: int
+    role: str
+    labels: Sequence[str]
+    scores: Sequence[float]
+    filename: str | None
+    caller: str
+    request_id: str
+    seconds: float
+    picture: bytes | None
+    at: int = field(default_factory=lambda: math.floor(now().timestamp() * 1_000_000))
+
+
+class Recorder:
+    """Collects predictions and writes them. Lives on one event loop."""
+
+    def __init__(
+        self, history: History, pictures: PictureStore, settings: HistorySettings, metrics: Metrics
+    ) -> None:
+        self._history = history
+        self._pictures = pictures
+        self._settings = settings
+        self._metrics = metrics
+        self._waiting: deque[Remembered] = deque()
+        self._waiting_bytes = 0
+        self._writing: list[Remembered] = []
+        self._has_work = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_failing = False
+
+    @property
+    def backlog(self) -> int:
+        """Predictions that are not written yet."""
+        return len(self._waiting) + len(self._writing)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._write_on())
+
+    def remember(self, prediction: Remembered) -> None:
+        """Take one prediction; with `picture` None it has none, else the policy decides."""
+        if not self._settings.enabled:
+            return
+        self._choose_picture(prediction)
+        if self.backlog >= self._settings.backlog_predictions:
+            if not self._waiting:  # all of it is being written
+                self._metrics.history_dropped.inc()
+                return
+            self._waiting_bytes -= len(self._waiting.popleft().picture or b"")
+            self._metrics.history_dropped.inc()
+        self._waiting.append(prediction)
+        self._waiting_bytes += len(prediction.picture or b"")
+        self._has_work.set()
+
+    def _choose_picture(self, prediction: Remembered) -> None:
+        if prediction.picture is None:
+            return
+        if not self._wants_picture(prediction.scores):
+            prediction.picture = None
+        elif self._waiting_bytes + len(prediction.picture) > self._settings.backlog_bytes:
+            prediction.picture = None
+            self._metrics.history_pictures_dropped.inc()
+
+    def _wants_picture(self, scores: Sequence[float]) -> bool:
+        policy = self._settings.pictures
+        if policy == "sampled":
+            return random.random() < self._settings.sample_share  # noqa: S311
+        return policy == "all" or (policy == "uncertain" and max(scores) < self._settings.uncertain_below)
+
+    async def _write_on(self) -> None:
+        pause = self._settings.flush_seconds
+        while True:
+            await self._has_work.wait()
+            await asyncio.sleep(pause)
+            is_well = await self._write_batch()
+            longest = max(LONGEST_PAUSE_SECONDS, self._settings.flush_seconds)
+            pause = self._settings.flush_seconds if is_well else min(pause * 2, longest)
+            if is_well and len(self._waiting) >= BATCH:
+                pause = 0.0
+
+    async def _write_batch(self) -> bool:
+        """Write the next batch; False when it must be tried again."""
+        if not self._writing:
+            self._writing = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._waiting_bytes -= sum(len(item.picture or b"") for item in self._writing)
+        try:
+            rows, files = await asyncio.to_thread(self._prepare, self._writing)
+            await self._history.append(rows, files)
+        except DatabaseError as error:
+            if not self._is_failing:
+                log.error("history cannot be written", extra={"reason": str(error)})
+            self._is_failing = True
+            return False
+        except Exception:
+            log.exception("a batch of the history was lost")
+            self._metrics.history_dropped.inc(len(self._writing))
+        else:
+            if self._is_failing:
+                log.info("history is written again", extra={"backlog": self.backlog})
+            self._is_failing = False
+            self._metrics.history_written.inc(len(self._writing))
+        self._writing = []
+        if not self._waiting:
+            self._has_work.clear()
+        self._metrics.history_backlog.set(self.backlog)
+        return True
+
+    def _prepare(self, batch: Sequence[Remembered]) -> tuple[list[PredictionRow], list[PictureFile]]:
+        """In a thread: rows for the database, and the pictures, whose files are written here."""
+        rows, files = [], []
+        for item in batch:
+            row = _row(item)
+            file = self._keep(item.picture) if item.picture is not None else None
+            if file is not None:
+                files.append(file)
+                row = replace(row, picture=file.sha256)
+            rows.append(row)
+        return rows, files
+
+    def _keep(self, content: bytes) -> PictureFile | None:
+        try:
+            bare, extension = images.without_metadata(content)
+            file = PictureFile(layout.sha256_of(bare), extension, bare)
+            self._pictures.put(file)
+        except (images.ImageError, StoreError) as error:
+            log.warning("a picture is not kept", extra={"reason": str(error)})
+            self._metrics.history_pictures_dropped.inc()
+            return None
+        return file
+
+    async def aclose(self) -> None:
+        """Write what waits, for a bounded while; the rest is counted as dropped."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                while self.backlog and await self._write_batch():
+                    pass
+        if self.backlog:
+            log.error("predictions are missing in the history", extra={"count": self.backlog})
+            self._metrics.history_dropped.inc(self.backlog)
+
+
+def _row(item: Remembered) -> PredictionRow:
+    best = heapq.nlargest(KEPT_CLASSIFICATIONS, range(len(item.scores)), key=item.scores.__getitem__)
+    top = [(item.labels[index], round(item.scores[index], 6)) for index in best]
+    return PredictionRow(
+        id=item.id,
+        at=item.at,
+        model=item.model,
+        version=item.version,
+        role=item.role,
+        label=top[0][0],
+        score=top[0][1],
+        margin=round(item.scores[best[0]] - item.scores[best[1]], 6) if len(best) > 1 else 1.0,
+        entropy=round(-sum(score * math.log(score) for score in item.scores if score > 0), 6),
+        classifications=top,
+        filename=item.filename,
+        caller=item.caller,
+        request_id=item.request_id,
+        milliseconds=round(item.seconds * 1000, 3),
+    )

@@ -1,0 +1,122 @@
+"""The history as people use it: pages, one prediction with its picture, feedback, statistics."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from gateway.errors import UnknownNameError
+from gateway.metrics import Metrics
+from gateway.ports.history import (
+    Cursor,
+    History,
+    HistoryFilter,
+    MinuteRow,
+    PictureStore,
+    PredictionRow,
+    VersionAccuracy,
+)
+
+CSV_PAGE = 1000
+CSV_COLUMNS = (
+    *("id", "at", "model", "version", "role", "label", "score", "margin", "entropy", "feedback"),
+    *("filename", "caller", "request_id", "milliseconds", "picture"),
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+MEDIA_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "bmp": "image/bmp",
+}
+
+
+class HistoryService:
+    """Reads the history and takes feedback. Every method raises DatabaseError when it cannot be asked."""
+
+    def __init__(self, history: History, pictures: PictureStore, metrics: Metrics) -> None:
+        self._history = history
+        self._pictures = pictures
+        self._metrics = metrics
+
+    async def page(
+        self, wanted: HistoryFilter, after: Cursor | None, limit: int
+    ) -> tuple[Sequence[PredictionRow], Cursor | None]:
+        """One page, newest first, and the cursor of the next; None after the last."""
+        rows = await self._history.page(wanted, after, limit + 1)
+        shown = rows[:limit]
+        return shown, (shown[-1].at, shown[-1].id) if len(rows) > limit else None
+
+    async def find(self, prediction_id: str) -> PredictionRow:
+        """One prediction. Raises UnknownNameError."""
+        row = await self._history.find(prediction_id)
+        if row is None:
+            raise UnknownNameError(
+                f"there is no prediction {prediction_id[:80]!r}; it may not be written yet, or be too old"
+            )
+        return row
+
+    async def picture(self, prediction_id: str) -> tuple[bytes, str]:
+        """The kept picture of a prediction and its media type. Raises UnknownNameError."""
+        row = await self.find(prediction_id)
+        extension = await self._history.extension_of(row.picture) if row.picture else None
+        if row.picture is None or extension is None:
+            raise UnknownNameError(f"the picture of the prediction {row.id} was not kept, or was deleted")
+        content = await asyncio.to_thread(self._pictures.get, row.picture, extension)
+        if content is None:
+            raise UnknownNameError(f"the picture of the prediction {row.id} was deleted")
+        return content, MEDIA_TYPES[extension]
+
+    async def give_feedback(self, prediction_id: str, label: str | None, caller: str) -> PredictionRow:
+        """Set the true label, or take it back with None. Raises UnknownNameError."""
+        row = await self._history.give_feedback(prediction_id, label, caller)
+        if row is None:
+            return await self.find(prediction_id)  # says why
+        if label is not None:
+            is_right = "yes" if label == row.label else "no"
+            self._metrics.feedback_given.labels(row.model, row.version, is_right).inc()
+        return row
+
+    async def accuracies(self, model: str | None = None) -> Sequence[VersionAccuracy]:
+        """Live accuracy: what people said about the answers of each version."""
+        return await self._history.accuracies(model)
+
+    async def minutes(self, model: str | None, since: int) -> Sequence[MinuteRow]:
+        """Predictions by minute, version and label, from minute `since` on."""
+        return await self._history.minutes(model, since)
+
+    async def csv(self, wanted: HistoryFilter) -> AsyncIterator[str]:
+        """The predictions that match as CSV (RFC 4180), newest first, page by page.
+
+        The first page is read before the first piece comes, so that an error can still be an answer.
+        """
+        after: Cursor | None = None
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(CSV_COLUMNS)
+        while True:
+            rows, after = await self.page(wanted, after, CSV_PAGE)
+            writer.writerows(_csv_row(row) for row in rows)
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+            if after is None:
+                return
+
+
+def _csv_row(row: PredictionRow) -> list[str]:
+    values = [getattr(row, name) for name in CSV_COLUMNS]
+    values[1] = datetime.fromtimestamp(row.at / 1_000_000, UTC).isoformat()
+    return [
+        _harmless(value) if isinstance(value, str) else "" if value is None else str(value)
+        for value in values
+    ]
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet takes what begins like a formula for one; an apostrophe makes it text again."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

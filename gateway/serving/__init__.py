@@ -1,0 +1,1 @@
+"""One prediction: decoded, batched, answered by a replica."""

@@ -1,0 +1,54 @@
+"""Predictions: the model servers, decoding, and how versions come to answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from gateway.settings.base import Group, split
+
+Target = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}$")]
+"""`host:port`, `[ipv6]:port` or `name:port`; a name may stand for several replicas."""
+
+Targets = Annotated[tuple[Target, ...], NoDecode, BeforeValidator(split), Field(min_length=1)]
+
+
+class PredictorSettings(Group):
+    """The model servers, and how images are brought to them."""
+
+    targets: Targets = ("127.0.0.1:8500",)
+    resolve_seconds: float = Field(default=2.0, gt=0)
+    """Interval in which names are resolved again."""
+    deadline_seconds: float = Field(default=5.0, gt=0)
+    """From the complete body to the answer; afterwards the request ends with 504."""
+    in_flight_per_replica: int = Field(default=2, ge=1, le=64)
+    """Calls at once on one replica. With two, the next batch is there when one ends: 523 instead of 463
+    answers per second at 64 connections on two cores. More only make the batches smaller."""
+    max_batch_images: int = Field(default=64, ge=1, le=65536)
+    """A CPU gains little beyond 64 (1250 images per second at 16, 1680 at 64), and waits longer."""
+    max_queued_images: int = Field(default=2048, ge=1)
+    """What waits beyond this is refused with 503: at 400 images per second and replica, 2048 images
+    are all that could be answered within the deadline."""
+    outage_patience_seconds: float = Field(default=1.0, ge=0)
+    """With every replica lost for longer than this, requests are refused at once instead of waiting."""
+
+
+class DecodeSettings(Group):
+    """Where pictures are decoded."""
+
+    inline_pixels: int = Field(default=128 * 128, ge=0)
+    """Up to here a picture is decoded on the event loop: half a millisecond for JPEG or PNG, of the
+    order of handing it to a thread and back. Larger ones would hold up every other request."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """The bounded pool for larger pictures; Pillow releases the interpreter lock while it decodes."""
+
+
+class RolloutSettings(Group):
+    """How new versions come to answer."""
+
+    poll_seconds: float = Field(default=0.25, gt=0)
+    """Interval in which the model store is read: one directory listing a model."""
+    load_timeout_seconds: float = Field(default=300.0, gt=0)
+    """A version that is not AVAILABLE on every replica by then counts as failed."""

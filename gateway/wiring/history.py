@@ -1,0 +1,58 @@
+"""The database and the prediction history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.adapters.database.connection import Database
+from gateway.adapters.database.history import SqlHistory
+from gateway.adapters.database.migration import migrate_if_needed
+from gateway.adapters.pictures import FilePictureStore
+from gateway.background import repeat, until_it_works
+from gateway.history.recorder import Recorder
+from gateway.history.retention import Retention
+from gateway.history.service import HistoryService
+from gateway.metrics import Metrics
+from gateway.settings import Settings
+
+RETENTION_SECONDS = 3600.0
+MIGRATION_SECONDS = 2.0
+"""Between two attempts to migrate while the database is away."""
+
+
+@dataclass(frozen=True)
+class HistoryRoom:
+    """What the API is given of the history."""
+
+    service: HistoryService
+    recorder: Recorder
+
+
+@asynccontextmanager
+async def history_room(settings: Settings, metrics: Metrics) -> AsyncIterator[HistoryRoom]:
+    """Connect, migrate, record; a database that is away keeps nobody from predicting."""
+    database = Database(settings.database)
+    history = SqlHistory(database)
+    pictures = FilePictureStore(settings.stores.pictures)
+    recorder = Recorder(history, pictures, settings.history, metrics)
+    retention = Retention(history, pictures, settings.history)
+
+    async def migrated() -> None:
+        await asyncio.to_thread(migrate_if_needed, settings.database)
+
+    async def begin() -> None:
+        await until_it_works(migrated, MIGRATION_SECONDS, "migrating the database")
+        recorder.start()
+        await repeat(retention.step, RETENTION_SECONDS, "history retention")
+
+    task = asyncio.create_task(begin())
+    try:
+        yield HistoryRoom(HistoryService(history, pictures, metrics), recorder)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await recorder.aclose()
+        await database.aclose()
