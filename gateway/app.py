@@ -14,7 +14,7 @@ from gateway.access.guard import Guard
 from gateway.adapters.discovery import Discovery
 from gateway.adapters.filesystem import FileModelStore
 from gateway.adapters.tfserving import TensorFlowServing
-from gateway.api import history, models, openapi, operations, predictions, problems, rollout, session
+from gateway.api import audit, history, models, openapi, operations, predictions, problems, rollout, session
 from gateway.api.boundary import Boundary
 from gateway.api.protection import Protection
 from gateway.api.services import Services
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(CORSMiddleware, **_cors(settings.access))
     app.add_middleware(Boundary, metrics=metrics)
     problems.install(app)
-    for resource in (predictions, history, models, rollout, session, operations):
+    for resource in (predictions, history, models, rollout, audit, session, operations):
         app.router.routes.extend(resource.router.routes)  # include_router would match each request twice
     return app
 
@@ -75,14 +75,15 @@ async def running_services(settings: Settings, metrics: Metrics, guard: Guard) -
     try:
         async with history_room(settings, metrics) as remembered:
             yield Services(
-                prediction,
-                remembered.service,
-                remembered.recorder,
-                guard,
-                rollouts,
-                replicas,
-                Uploads(limits, metrics),
-                metrics,
+                prediction=prediction,
+                history=remembered.service,
+                recorder=remembered.recorder,
+                audit=remembered.audit,
+                guard=guard,
+                rollouts=rollouts,
+                replicas=replicas,
+                uploads=Uploads(limits, metrics),
+                metrics=metrics,
             )
     finally:
         for follower in followers:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from gateway.adapters.filesystem import FileModelStore
 from gateway.metrics import Metrics
 from gateway.ports.serving import VersionStatus
-from gateway.rollouts.service import ModelState, RolloutService
+from gateway.rollouts.service import RolloutService
+from gateway.rollouts.state import ModelState
 from gateway.settings import Settings
 
 

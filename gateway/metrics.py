@@ -121,6 +121,11 @@ class Metrics:
         self.history_backlog = Gauge(
             "gateway_history_backlog", "Predictions waiting to be written.", registry=self.registry
         )
+        self.audit_lost = Counter(
+            "gateway_audit_lost",
+            "Audit entries that are only in the log, because the database was away.",
+            registry=self.registry,
+        )
         self.feedback_given = Counter(
             "gateway_feedback",
             "True labels given, by whether the answer was right.",
@@ -129,6 +134,12 @@ class Metrics:
         )
 
     def _define_rollout(self) -> None:
+        self.canary_fallbacks = Counter(
+            "gateway_canary_fallbacks",
+            "Requests that the canary failed and stable answered.",
+            ["model"],
+            registry=self.registry,
+        )
         self.stable_version = Gauge(
             "gateway_stable_version", "The version that answers.", ["model"], registry=self.registry
         )

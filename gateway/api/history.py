@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,10 +12,11 @@ from starlette.responses import Response, StreamingResponse
 
 from contract.records import LabelName
 from gateway.api.access import LabelCaller, PredictCaller
+from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import ClassificationSchema, Schema, guarded_responses
 from gateway.api.services import ServicesDependency
 from gateway.errors import InvalidParameterError
-from gateway.ports.history import Cursor, FeedbackFilter, HistoryFilter, PredictionRow
+from gateway.ports.history import FeedbackFilter, HistoryFilter, PredictionRow
 
 router = APIRouter(tags=["history"])
 
@@ -186,28 +185,6 @@ def shown(row: PredictionRow) -> RememberedSchema:
         feedback_at=_datetime(row.feedback_at) if row.feedback_at is not None else None,
         feedback_by=row.feedback_by,
     )
-
-
-def encoded(cursor: Cursor) -> str:
-    """A cursor as one opaque word."""
-    return base64.urlsafe_b64encode(f"{cursor[0]}.{cursor[1]}".encode()).decode().rstrip("=")
-
-
-def decoded(text: str) -> Cursor:
-    """The cursor of a word that `encoded` made. Raises InvalidParameterError."""
-    try:
-        at, _, id_ = (
-            base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-            .decode("ascii")
-            .partition(".")
-        )
-        if len(id_) != 32 or not at.isdigit() or int(at) >= 2**63:
-            raise ValueError(text)
-    except (ValueError, binascii.Error) as error:
-        raise InvalidParameterError(
-            f"the cursor {text[:80]!r} is not one of ours; pass `next_cursor` of a page, or none"
-        ) from error
-    return int(at), id_
 
 
 def _moment(at: datetime | None) -> int | None:

@@ -22,7 +22,7 @@ from gateway.api.schemas import (
 from gateway.api.services import ServicesDependency
 from gateway.errors import CardError
 from gateway.ports.serving import VersionStatus
-from gateway.rollouts.service import ModelState, Statuses
+from gateway.rollouts.state import ModelState, Statuses
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

@@ -15,12 +15,15 @@ from gateway.access.callers import Role
 from gateway.api import problems
 from gateway.api.access import caller_of
 from gateway.api.direct import DirectRoute
+from gateway.api.headers import header
 from gateway.api.query import DEFAULT_TOP_K, MAX_TOP_K, read_query
 from gateway.api.schemas import PredictionsSchema, guarded_responses
 from gateway.api.services import Services, services_of
 from gateway.history.recorder import Remembered
+from gateway.rollouts.routing import LABELS, Address
 from gateway.serving.prediction import Item, Picture, Prediction
 
+KEY_HEADER = b"x-canary-key"
 SCORE_DIGITS = 6
 """float32 scores carry about seven; more digits would be noise."""
 
@@ -51,6 +54,27 @@ _OPENAPI: dict[str, Any] = {
                 "maximum": MAX_TOP_K,
                 "default": DEFAULT_TOP_K,
             },
+        },
+        {
+            "name": "version",
+            "in": "query",
+            "required": False,
+            "description": "Ask this version, which must be loaded: stable, canary, shadow, pinned …",
+            "schema": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+        },
+        {
+            "name": "label",
+            "in": "query",
+            "required": False,
+            "description": "Ask the version that has this role in the rollout.",
+            "schema": {"type": "string", "enum": list(LABELS)},
+        },
+        {
+            "name": "X-Canary-Key",
+            "in": "header",
+            "required": False,
+            "description": "Requests with the same key are on the same side of the canary's share.",
+            "schema": {"type": "string"},
         },
         {
             "name": "store",
@@ -85,9 +109,10 @@ async def create_predictions(request: Request) -> Response:
     model = request.path_params["model"]
     caller_of(scope).require(Role.PREDICT)
     asked = read_query(scope["query_string"])
-    services.rollouts.served(model)  # an unknown model is refused before its body is read
+    address = Address(asked.label, asked.version, header(scope, KEY_HEADER))
+    services.rollouts.route(model, address)  # what cannot answer is refused before the body is read
     async with services.uploads.read(scope, request.receive) as pictures:
-        prediction = await services.prediction.predict(model, pictures, asked.top_k)
+        prediction = await services.prediction.predict(model, pictures, asked.top_k, address)
         if asked.store:
             _remember(services, prediction, pictures, scope)
     content = _content(prediction, scope["path"], scope["request_id"])
@@ -104,7 +129,7 @@ def _remember(services: Services, prediction: Prediction, pictures: Sequence[Pic
                     id=item.id,
                     model=prediction.model,
                     version=prediction.version,
-                    role="stable",
+                    role=prediction.role,
                     labels=prediction.labels,
                     scores=item.scores,
                     filename=item.filename,

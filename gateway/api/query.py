@@ -18,6 +18,8 @@ class PredictionQuery:
 
     top_k: int = DEFAULT_TOP_K
     store: bool = True
+    label: str | None = None
+    version: int | None = None
 
 
 DEFAULTS = PredictionQuery()
@@ -27,14 +29,19 @@ def read_query(query: bytes) -> PredictionQuery:
     """The parameters of a query string. Raises InvalidParameterError."""
     if not query:
         return DEFAULTS
-    values: dict[str, int | bool] = {}
+    values: dict[str, int | bool | str] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name == "top_k":
             values[name] = _top_k(value)
         elif name == "store":
             values[name] = _boolean(name, value)
+        elif name == "label":
+            values[name] = value
+        elif name == "version":
+            values[name] = _version(value)
         else:
-            raise InvalidParameterError(f"unknown parameter {name[:80]!r}; there are top_k and store")
+            known = "top_k, store, label and version"
+            raise InvalidParameterError(f"unknown parameter {name[:80]!r}; there are {known}")
     return PredictionQuery(**values)  # type: ignore[arg-type]
 
 
@@ -42,6 +49,12 @@ def _top_k(value: str) -> int:
     if value.isascii() and value.isdigit() and len(value) <= 4 and 1 <= int(value) <= MAX_TOP_K:
         return int(value)
     raise InvalidParameterError(f"top_k is {value[:80]!r}; expected a number from 1 to {MAX_TOP_K}")
+
+
+def _version(value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) <= 18 and int(value) >= 1:
+        return int(value)
+    raise InvalidParameterError(f"version is {value[:80]!r}; expected a positive number")
 
 
 def _boolean(name: str, value: str) -> bool:

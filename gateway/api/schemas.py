@@ -124,6 +124,7 @@ class RolloutSchema(Schema):
 
     rollout: Rollout
     loading: int | None = Field(description="The version that must be AVAILABLE before stable moves.")
+    answering: list[int] = Field(description="Versions beside stable that are AVAILABLE on every replica.")
     failed: dict[int, str] = Field(description="Versions that were given up, and why.")
     error: str | None = Field(description="Why rollout.json cannot be read.")
 

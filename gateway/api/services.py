@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from gateway.access.audit import AuditLog
 from gateway.access.guard import Guard
 from gateway.api.uploads import Uploads
 from gateway.history.recorder import Recorder
@@ -32,6 +33,7 @@ class Services:
     prediction: PredictionService
     history: HistoryService
     recorder: Recorder
+    audit: AuditLog
     guard: Guard
     rollouts: RolloutService
     replicas: Replicas

@@ -51,6 +51,8 @@ def next_version(rollout: Rollout, versions: Sequence[int], failed: Collection[i
     if not usable:
         return None
     newest = usable[-1]
+    if rollout.promoting in usable and rollout.promoting != rollout.stable:
+        return rollout.promoting
     if not has_stable(rollout, versions, failed):
         is_gated = rollout.policy == "gated"
         return rollout.previous_stable if is_gated and rollout.previous_stable in usable else newest
@@ -73,7 +75,14 @@ def judge(version: int, statuses: Mapping[str, Mapping[int, VersionStatus]]) -> 
 def moved(rollout: Rollout, version: int, versions: Sequence[int]) -> Rollout:
     """The rollout with stable on `version`; what was stable stays loaded, so that going back is one move."""
     previous = rollout.stable if rollout.stable in versions and rollout.stable != version else None
-    return rollout.model_copy(update={"stable": version, "previous_stable": previous, "updated_at": now()})
+    changes: dict[str, object] = {"stable": version, "previous_stable": previous, "updated_at": now()}
+    if rollout.promoting == version:
+        changes["promoting"] = None
+    if rollout.canary == version:
+        changes |= {"canary": None, "canary_share": 0.0}
+    if rollout.shadow == version:
+        changes["shadow"] = None
+    return rollout.model_copy(update=changes)
 
 
 def named_versions(rollout: Rollout, versions: Sequence[int], loading: int | None) -> list[int]:
@@ -84,7 +93,8 @@ def named_versions(rollout: Rollout, versions: Sequence[int], loading: int | Non
     if loading is None or loading == rollout.stable:
         wanted = rollout.loaded
     else:
-        wanted = [version for version in (rollout.stable, rollout.canary, loading) if version is not None]
+        beside = rollout.model_copy(update={"previous_stable": None, "promoting": loading})
+        wanted = beside.loaded
     return sorted(set(wanted) & set(versions))
 
 
@@ -113,7 +123,12 @@ def _add(config: Any, entry: ConfigEntry, server_path: str) -> None:
     config.base_path = f"{server_path.rstrip('/')}/{entry.model}"
     config.model_platform = "tensorflow"
     config.model_version_policy.specific.versions.extend(entry.versions)
-    for label, version in (("stable", entry.rollout.stable), ("canary", entry.rollout.canary)):
+    rollout = entry.rollout
+    for label, version in (
+        ("stable", rollout.stable),
+        ("canary", rollout.canary),
+        ("shadow", rollout.shadow),
+    ):
         if version in entry.versions:
             config.version_labels[label] = version
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 
-from contract.records import Rollout
+from contract.records import Rollout, now
 from gateway.errors import (
     CardError,
     NoVersionError,
@@ -23,39 +22,13 @@ from gateway.errors import (
     UnknownVersionError,
 )
 from gateway.metrics import Metrics
-from gateway.ports.serving import ServedVersion, VersionStatus
+from gateway.ports.serving import ServedVersion
 from gateway.ports.store import ModelStore, StoredModel
 from gateway.rollouts import rules
+from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, route
+from gateway.rollouts.state import Loading, ModelState, Statuses
 
 log = logging.getLogger(__name__)
-
-Statuses = Mapping[str, Mapping[int, VersionStatus]]
-"""Replica address → version → what the replica says about it."""
-
-
-@dataclass
-class Loading:
-    """A version on its way to be AVAILABLE everywhere."""
-
-    version: int
-    deadline: float
-
-
-@dataclass
-class ModelState:
-    """What this process knows about one model."""
-
-    name: str
-    rollout: Rollout
-    versions: list[int] = field(default_factory=list)
-    failed: dict[int, str] = field(default_factory=dict)
-    """Versions that could not be brought to answer, and why; tried again after a restart."""
-    loading: Loading | None = None
-    served: ServedVersion | None = None
-    error: str = ""
-    """Why rollout.json cannot be read. The last one that could be read stays in force, if there is one."""
-    card_error: str = ""
-    """Why the stable version's card cannot be read."""
 
 
 class RolloutService:
@@ -93,7 +66,7 @@ class RolloutService:
         return state
 
     def served(self, name: str) -> ServedVersion:
-        """The version of a model that answers now.
+        """The stable version of a model, which answers whoever names none.
 
         Raises UnknownModelError, RolloutFileError, NoVersionError, CardError.
         """
@@ -105,6 +78,38 @@ class RolloutService:
         if state.card_error:
             raise CardError(state.card_error)
         raise NoVersionError(f"no version of the model {name!r} answers yet; try again in a moment")
+
+    def route(self, name: str, address: Address = NOBODY_IN_PARTICULAR) -> Route:
+        """Who answers a request.
+
+        Raises what `served` does, and InvalidParameterError or UnknownVersionError for a bad address.
+        """
+        state = self.model(name)
+        return route(state, address, state.served) or Route(self.served(name), "stable")
+
+    def withdraw(self, served: ServedVersion) -> None:
+        """A replica does not hold this version after all: nothing is sent to it until all do again."""
+        self.model(served.model).answering.pop(served.version, None)
+
+    async def change(self, name: str, decide: Callable[[ModelState], Rollout]) -> ModelState:
+        """Replace a model's rollout by what `decide` makes of its present state, and name what it needs.
+
+        Raises UnknownModelError, RolloutFileError, StoreError, or what `decide` raises.
+        """
+        async with self._tick:
+            await self._read()
+            state = self.model(name)
+            if state.error:
+                raise RolloutFileError(state.error)
+            rollout = decide(state)
+            if rollout != state.rollout:
+                rollout = rollout.model_copy(update={"updated_at": now()})
+                await asyncio.to_thread(self._store.write_rollout, rollout)
+                state.rollout = rollout
+                await self._load_served(state)
+            await self._advance(state)
+            await self._write_config()
+            return state
 
     async def statuses(self, name: str) -> Statuses:
         """What each replica says about the versions of a model."""
@@ -134,7 +139,7 @@ class RolloutService:
                 await self._advance(state)
             await self._write_config()
             if with_servers:
-                await self._look_at_loading()
+                await self._look_at_versions()
 
     async def refresh(self) -> None:
         """Read the rollouts again now, because a replica did not know the version that was asked for."""
@@ -192,7 +197,7 @@ class RolloutService:
             try:
                 await asyncio.to_thread(self._store.card, state.name, version)
             except CardError as error:
-                self._give_up(state, version, str(error))
+                await self._give_up(state, version, str(error))
                 return
         else:
             await self._move_stable(state, version)  # nothing answers that could be disturbed
@@ -202,10 +207,29 @@ class RolloutService:
     def _start_loading(self, version: int) -> Loading:
         return Loading(version, asyncio.get_running_loop().time() + self._load_timeout)
 
-    async def _look_at_loading(self) -> None:
+    async def _look_at_versions(self) -> None:
         for state in list(self._models.values()):
-            if state.loading is not None:
-                await self._look_at(state, state.loading, await self._statuses(state.name))
+            beside = (set(state.rollout.loaded) & set(state.versions)) - {state.rollout.stable}
+            state.answering = {number: known for number, known in state.answering.items() if number in beside}
+            if state.loading is not None or beside:
+                statuses = await self._statuses(state.name)
+                if state.loading is not None:
+                    await self._look_at(state, state.loading, statuses)
+                if statuses:  # nobody to ask: what answered a moment ago still counts
+                    await self._look_beside(state, beside, statuses)
+
+    async def _look_beside(self, state: ModelState, beside: set[int], statuses: Statuses) -> None:
+        """Keep `answering` to what every replica says is AVAILABLE."""
+        for number in beside:
+            if not rules.judge(number, statuses).is_available:
+                state.answering.pop(number, None)
+            elif number not in state.answering and number != state.rollout.stable:
+                try:
+                    card = await asyncio.to_thread(self._store.card, state.name, number)
+                except CardError as error:
+                    state.failed.setdefault(number, str(error))
+                else:
+                    state.answering[number] = ServedVersion(state.name, number, card)
 
     async def _look_at(self, state: ModelState, loading: Loading, statuses: Statuses) -> None:
         verdict = rules.judge(loading.version, statuses)
@@ -214,10 +238,10 @@ class RolloutService:
         elif verdict.is_available:
             await self._finish(state, loading.version)
         elif verdict.error:
-            self._give_up(state, loading.version, verdict.error)
+            await self._give_up(state, loading.version, verdict.error)
         elif asyncio.get_running_loop().time() > loading.deadline:
             reason = f"not AVAILABLE on every replica within {self._load_timeout:g} s"
-            self._give_up(state, loading.version, reason)
+            await self._give_up(state, loading.version, reason)
 
     async def _finish(self, state: ModelState, version: int) -> None:
         if state.rollout.stable != version:
@@ -232,11 +256,14 @@ class RolloutService:
         await self._load_served(state)
         log.info("stable moved", extra={"model": state.name, "version": version})
 
-    def _give_up(self, state: ModelState, version: int, reason: str) -> None:
+    async def _give_up(self, state: ModelState, version: int, reason: str) -> None:
         state.failed[version] = reason
         state.loading = None
         self._metrics.versions_failed.labels(state.name).inc()
         log.error("version given up", extra={"model": state.name, "version": version, "reason": reason})
+        if state.rollout.promoting == version:
+            state.rollout = state.rollout.model_copy(update={"promoting": None, "updated_at": now()})
+            await asyncio.to_thread(self._store.write_rollout, state.rollout)
 
     async def _write_config(self) -> None:
         """Bring models.config in line, also when somebody else has changed it."""

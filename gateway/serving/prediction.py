@@ -20,12 +20,14 @@ from gateway.errors import (
     DeadlineError,
     NotAPictureError,
     NoVersionError,
+    ReplicaRejectedError,
     RequestError,
     TooLargeError,
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion
+from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route
 from gateway.rollouts.service import RolloutService
 from gateway.serving.batching import Answer, BatchQueue
 from gateway.serving.replicas import Replicas
@@ -72,6 +74,8 @@ class Prediction:
 
     model: str
     version: int
+    role: str
+    """Why this version answered: stable, canary or named."""
     labels: Sequence[str]
     items: Sequence[Item]
     decode_seconds: float
@@ -104,8 +108,14 @@ class PredictionService:
         self._pool = ThreadPoolExecutor(decode.threads, thread_name_prefix="decode")
         self._stages = [metrics.stage_seconds.labels(stage) for stage in ("decode", "queue", "predict")]
 
-    async def predict(self, model: str, pictures: Sequence[Picture], top_k: int) -> Prediction:
-        """Classify pictures with the stable version of a model.
+    async def predict(
+        self,
+        model: str,
+        pictures: Sequence[Picture],
+        top_k: int,
+        address: Address = NOBODY_IN_PARTICULAR,
+    ) -> Prediction:
+        """Classify pictures with the version that the address names, else stable or the canary.
 
         Args:
             pictures: at least one.
@@ -115,14 +125,18 @@ class PredictionService:
         """
         started = perf_counter()  # uvloop's own clock counts whole milliseconds
         deadline = asyncio.get_running_loop().time() + self._deadline_seconds
-        served = self._rollouts.served(model)
+        route = self._rollouts.route(model, address)
+        served = route.served
         decoded = await self._decode_all(pictures, served.card.image, deadline)
         decode_seconds = perf_counter() - started
         self._count(model, decoded)
         try:
             answer = await self._score(served, decoded, deadline)
-        except VersionNotServedError:
-            served, decoded = await self._renewed(served, pictures, decoded, deadline)
+        except (VersionNotServedError, ReplicaRejectedError) as error:
+            if isinstance(error, ReplicaRejectedError) and route.role != "canary":
+                raise  # a canary's failure is not the caller's: stable answers instead
+            route, decoded = await self._renewed(route, pictures, decoded, deadline)
+            served = route.served
             answer = await self._score_at_last(served, decoded, deadline)
         self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
         stages = (decode_seconds, answer.queue_seconds, answer.predict_seconds)
@@ -130,16 +144,25 @@ class PredictionService:
             stage.observe(seconds)
         items = _items(pictures, decoded, answer, served, top_k)
         labels = served.card.labels
-        return Prediction(model, answer.version, labels, items, *stages, perf_counter() - started)
+        return Prediction(model, answer.version, route.role, labels, items, *stages, perf_counter() - started)
 
     async def _renewed(
-        self, served: ServedVersion, pictures: Sequence[Picture], decoded: Decoded, deadline: float
-    ) -> tuple[ServedVersion, Decoded]:
-        """The replica did not hold the version: read the rollout again; decode again if the size differs."""
+        self, route: Route, pictures: Sequence[Picture], decoded: Decoded, deadline: float
+    ) -> tuple[Route, Decoded]:
+        """The version cannot answer: read the rollout again, turn to stable unless it was named.
+
+        Decodes again if the size differs.
+        """
+        served = route.served
         await self._rollouts.refresh()
-        renewed = self._rollouts.served(served.model)
-        if renewed.card.image != served.card.image:
-            decoded = await self._decode_all(pictures, renewed.card.image, deadline)
+        if route.role == "canary":
+            self._metrics.canary_fallbacks.labels(served.model).inc()
+            self._rollouts.withdraw(served)
+        if route.role == "named":
+            return route, decoded
+        renewed = Route(self._rollouts.served(served.model), "stable")
+        if renewed.served.card.image != served.card.image:
+            decoded = await self._decode_all(pictures, renewed.served.card.image, deadline)
         return renewed, decoded
 
     async def _score_at_last(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:

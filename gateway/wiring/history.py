@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.access.audit import AuditLog
+from gateway.adapters.database.audit import SqlAuditStore
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.history import SqlHistory
 from gateway.adapters.database.migration import migrate_if_needed
@@ -29,6 +31,9 @@ class HistoryRoom:
 
     service: HistoryService
     recorder: Recorder
+    audit: AuditLog
+    database: Database
+    """For the other rooms that keep rows."""
 
 
 @asynccontextmanager
@@ -50,7 +55,8 @@ async def history_room(settings: Settings, metrics: Metrics) -> AsyncIterator[Hi
 
     task = asyncio.create_task(begin())
     try:
-        yield HistoryRoom(HistoryService(history, pictures, metrics), recorder)
+        audit = AuditLog(SqlAuditStore(database), metrics)
+        yield HistoryRoom(HistoryService(history, pictures, metrics), recorder, audit, database)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

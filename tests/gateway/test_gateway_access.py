@@ -37,6 +37,9 @@ NEEDS = {
     ("GET", "/v1/models/{model}/versions"): Role.PREDICT,
     ("GET", "/v1/models/{model}/versions/{version}"): Role.PREDICT,
     ("GET", "/v1/models/{model}/rollout"): Role.PREDICT,
+    ("PUT", "/v1/models/{model}/rollout"): Role.OPERATE,
+    ("POST", "/v1/models/{model}/rollback"): Role.OPERATE,
+    ("GET", "/v1/audit"): Role.OPERATE,
     ("GET", "/v1/session"): None,
     ("POST", "/v1/session"): None,
     ("DELETE", "/v1/session"): None,
@@ -50,6 +53,7 @@ NEEDS = {
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/models/{model}/predictions"): {"files": {"images": picture()}},
+    ("PUT", "/v1/models/{model}/rollout"): {"json": {"policy": "gated"}},
     ("PUT", "/v1/predictions/{id}/feedback"): {"json": {"label": "dim"}},
 }
 

@@ -145,6 +145,9 @@ def test_openapi_describes_the_request_bodies_of_predictions(schema: dict[str, A
     assert [(entry["name"], entry["in"]) for entry in operation["parameters"]] == [
         ("model", "path"),
         ("top_k", "query"),
+        ("version", "query"),
+        ("label", "query"),
+        ("X-Canary-Key", "header"),
         ("store", "query"),
     ]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
