@@ -14,7 +14,19 @@ from gateway.access.guard import Guard
 from gateway.adapters.discovery import Discovery
 from gateway.adapters.filesystem import FileModelStore
 from gateway.adapters.tfserving import TensorFlowServing
-from gateway.api import audit, history, models, openapi, operations, predictions, problems, rollout, session
+from gateway.api import (
+    audit,
+    history,
+    inference,
+    inference_metadata,
+    models,
+    openapi,
+    operations,
+    predictions,
+    problems,
+    rollout,
+    session,
+)
 from gateway.api.boundary import Boundary
 from gateway.api.protection import Protection
 from gateway.api.services import Services
@@ -27,6 +39,12 @@ from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
 from gateway.settings import AccessSettings, Settings
 from gateway.wiring.history import history_room
+
+RESOURCES = (
+    *(predictions, history, models, rollout, audit, inference, inference_metadata),
+    *(session, operations),
+)
+"""Every file of routes; the hottest first."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -46,7 +64,17 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(CORSMiddleware, **_cors(settings.access))
     app.add_middleware(Boundary, metrics=metrics)
     problems.install(app)
-    for resource in (predictions, history, models, rollout, audit, session, operations):
+    for resource in (
+        predictions,
+        history,
+        models,
+        rollout,
+        audit,
+        inference,
+        inference_metadata,
+        session,
+        operations,
+    ):
         app.router.routes.extend(resource.router.routes)  # include_router would match each request twice
     return app
 

@@ -45,7 +45,7 @@ async def health() -> HealthSchema:
 )
 async def ready(request: Request, services: ServicesDependency) -> ReadySchema | Response:
     """Ready with at least one replica and one model; otherwise a problem whose `missing` says what is not."""
-    replicas, models = services.replicas.states(), _answering(services)
+    replicas, models = services.replicas.states(), answering(services)
     missing = _missing(services, replicas, models)
     if not missing:
         return ReadySchema(replicas=replicas, models=models)
@@ -75,7 +75,7 @@ async def show_problem_kind(code: str) -> ProblemKindSchema:
     return ProblemKindSchema(code=kind.code, status=kind.status, title=kind.title)
 
 
-def _answering(services: Services) -> dict[str, int]:
+def answering(services: Services) -> dict[str, int]:
     """The models whose stable version has been seen AVAILABLE."""
     return {
         state.name: state.served.version

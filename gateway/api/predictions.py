@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from gateway.access.callers import Role
 from gateway.api import problems
@@ -17,11 +15,11 @@ from gateway.api.access import caller_of
 from gateway.api.direct import DirectRoute
 from gateway.api.headers import header
 from gateway.api.query import DEFAULT_TOP_K, MAX_TOP_K, read_query
+from gateway.api.remembering import remember
 from gateway.api.schemas import PredictionsSchema, guarded_responses
-from gateway.api.services import Services, services_of
-from gateway.history.recorder import Remembered
+from gateway.api.services import services_of
 from gateway.rollouts.routing import LABELS, Address
-from gateway.serving.prediction import Item, Picture, Prediction
+from gateway.serving.prediction import Item, Prediction
 
 KEY_HEADER = b"x-canary-key"
 SCORE_DIGITS = 6
@@ -114,31 +112,9 @@ async def create_predictions(request: Request) -> Response:
     async with services.uploads.read(scope, request.receive) as pictures:
         prediction = await services.prediction.predict(model, pictures, asked.top_k, address)
         if asked.store:
-            _remember(services, prediction, pictures, scope)
+            remember(services, prediction, pictures, scope)
     content = _content(prediction, scope["path"], scope["request_id"])
     return Response(to_json(content), media_type="application/json")
-
-
-def _remember(services: Services, prediction: Prediction, pictures: Sequence[Picture], scope: Scope) -> None:
-    """Hand the answers to the history, which copies nothing and computes nothing now."""
-    caller, request_id = caller_of(scope).name, scope["request_id"]
-    for item, picture in zip(prediction.items, pictures, strict=True):
-        if item.scores:
-            services.recorder.remember(
-                Remembered(
-                    id=item.id,
-                    model=prediction.model,
-                    version=prediction.version,
-                    role=prediction.role,
-                    labels=prediction.labels,
-                    scores=item.scores,
-                    filename=item.filename,
-                    caller=caller,
-                    request_id=request_id,
-                    seconds=prediction.total_seconds,
-                    picture=picture.content,
-                )
-            )
 
 
 def _content(prediction: Prediction, instance: str, request_id: str) -> dict[str, Any]:

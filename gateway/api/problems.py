@@ -115,6 +115,8 @@ def response(
     **extensions: Any,
 ) -> Response:
     """A problem as the answer to a request; its `status` is the status line's."""
+    if scope["path"].startswith("/v2/"):
+        extensions["error"] = detail  # where clients of the Open Inference Protocol look for it
     content = problem(kind, detail, scope["path"], scope.get("request_id", ""), **extensions)
     all_headers = dict(headers or {})
     if kind.retry_after_seconds is not None:

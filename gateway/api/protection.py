@@ -9,11 +9,11 @@ from gateway.access.guard import Guard
 from gateway.api import problems
 from gateway.errors import AccessError, UnauthenticatedError
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/", "/v1/session"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+"""Also asked for by address, from inside the cluster."""
+OPEN_PATHS = PROBES | {"/docs", "/openapi.json", "/", "/v1/session"}
 """Need no token: probes and what holds no data. /v1/session is where a token is handed in."""
 OPEN_PREFIXES = ("/errors/",)
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Also asked for by address, from inside the cluster."""
 
 BROWSER_HEADERS = (
     (b"x-content-type-options", b"nosniff"),

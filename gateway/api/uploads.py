@@ -38,10 +38,14 @@ _MAX_FILENAME = 255
 _ACCEPTED = "multipart/form-data with `images` parts, image/*, or application/octet-stream"
 
 
-class _Collector(Protocol):
-    """Turns chunks into pictures."""
+class _Feeds(Protocol):
+    """Takes chunks."""
 
     def feed(self, chunk: bytes) -> None: ...
+
+
+class _Collector(_Feeds, Protocol):
+    """Turns chunks into pictures."""
 
     def finish(self) -> list[Picture]: ...
 
@@ -54,6 +58,11 @@ class Uploads:
         self._metrics = metrics
         self._held_bytes = 0
 
+    @property
+    def images_per_request(self) -> int:
+        """How many images one request may hold."""
+        return self._limits.images_per_request
+
     @asynccontextmanager
     async def read(self, scope: Scope, receive: Receive) -> AsyncIterator[list[Picture]]:
         """The pictures of a request, at least one; their bytes count as held until the context ends.
@@ -62,6 +71,18 @@ class Uploads:
         starlette's ClientDisconnect.
         """
         collector = self._collector(header(scope, b"content-type") or "")
+        async with self._read(collector, scope, receive):
+            yield collector.finish()
+
+    @asynccontextmanager
+    async def read_body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+        """The whole body as it came, under the same limits; raises the same."""
+        body = _Body()
+        async with self._read(body, scope, receive):
+            yield body.finish()
+
+    @asynccontextmanager
+    async def _read(self, collector: _Feeds, scope: Scope, receive: Receive) -> AsyncIterator[None]:
         self._check_announced(header(scope, b"content-length"))
         held = _Held(self)
         try:
@@ -71,11 +92,11 @@ class Uploads:
             except TimeoutError as error:
                 seconds = f"{self._limits.body_seconds:g} s"
                 raise SlowBodyError(f"{held.bytes} bytes and no end of the body after {seconds}") from error
-            yield collector.finish()
+            yield
         finally:
             held.release()
 
-    async def _receive_into(self, collector: _Collector, receive: Receive, held: _Held) -> None:
+    async def _receive_into(self, collector: _Feeds, receive: Receive, held: _Held) -> None:
         more = True
         while more:
             message = await receive()
@@ -127,6 +148,19 @@ class _Held:
 
     def release(self) -> None:
         self._uploads.release(self.bytes)
+
+
+class _Body:
+    """The body, and nothing made of it."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+
+    def finish(self) -> bytes:
+        return b"".join(self._chunks)
 
 
 class _RawPicture:

@@ -146,6 +146,21 @@ class PredictionService:
         labels = served.card.labels
         return Prediction(model, answer.version, route.role, labels, items, *stages, perf_counter() - started)
 
+    async def score(
+        self, model: str, images: Sequence[bytes], address: Address = NOBODY_IN_PARTICULAR
+    ) -> tuple[Route, Answer]:
+        """Score images that are decoded already: each uint8, [height, width, 3], of the card's size.
+
+        A canary that fails is not replaced by stable, whose images might have another size.
+        Raises GatewayError.
+        """
+        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
+        route = self._rollouts.route(model, address)
+        self._count(model, images)
+        answer = await self._score_at_last(route.served, images, deadline)
+        self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
+        return route, answer
+
     async def _renewed(
         self, route: Route, pictures: Sequence[Picture], decoded: Decoded, deadline: float
     ) -> tuple[Route, Decoded]:
