@@ -227,6 +227,16 @@ class RunPaths:
         return self.root / "cancel"
 
     @property
+    def claim(self) -> Path:
+        """claim: who creates it carries the run out, where several wait for runs."""
+        return self.root / "claim"
+
+    @property
+    def log(self) -> Path:
+        """log.txt: what the trainer printed."""
+        return self.root / "log.txt"
+
+    @property
     def checkpoint(self) -> Path:
         """checkpoint/: what a resumed run starts from."""
         return self.root / "checkpoint"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model_server import config_files
 from model_server.flags import Flags
@@ -27,15 +26,17 @@ from model_server.inference.predict import Predictor, Run, run_alone
 from model_server.lifecycle.model_config import ModelConfig
 from model_server.lifecycle.polling import ConfigurationFile, Poller
 from model_server.lifecycle.reload import Reloader
-from model_server.lifecycle.repository import LOADS_AT_ONCE, Repository, RetryPolicy
+from model_server.lifecycle.repository import Repository
+from model_server.lifecycle.transitions import AtOnce, RetryPolicy
 from model_server.metrics.recorder import Metrics
 from model_server.runtime.cpus import schedulable_cpus
+from model_server.runtime.interface import Servable
+from model_server.runtime.lite import LiteSettings
 from model_server.runtime.loading import SavedModelLoader
 from model_server.runtime.memory import MemoryGuard, give_back
+from model_server.runtime.precision import Decision, MixedPrecision
+from model_server.runtime.precision import Observer as PrecisionObserver
 from model_server.runtime.session import SessionSettings, Threads
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +63,10 @@ class ModelServer:
                 endpoint.check_free()
         self._credentials = tls.credentials(Path(flags.ssl_config_file)) if flags.ssl_config_file else None
         self._metrics_path = _metrics_path(flags)
-        self.repository: Repository[Servable] = _repository(flags)
-        self.metrics = Metrics(self.repository.is_known)
+        self.metrics = Metrics(lambda model: self.repository.is_known(model))
+        self.repository: Repository[Servable] = _repository(flags, self.metrics, self._precision_chosen)
         self._run = _run(flags, self.metrics)
-        self.repository.on_load = self.metrics.load
-        self.repository.after_unload = give_back
+        self.repository.observe(self.metrics.load, give_back)
         file = _configuration_file(flags, self.repository)
         models = file.read() if file else _single_model(flags, self.repository)
         self._models = [model.name for model in models]
@@ -98,6 +98,10 @@ class ModelServer:
         self._poller.stop()
         self.repository.close()
         serving.drain(self._fronts, seconds)
+
+    def _precision_chosen(self, path: str, decision: Decision) -> None:
+        found = decision.agreement
+        self.metrics.precision(path, decision.is_bfloat16, found.share if found else None)
 
     def _grpc_front(self, predictor: Predictor, automatic_threads: int) -> GrpcFront:
         flags = self._flags
@@ -170,7 +174,7 @@ def _metrics_path(flags: Flags) -> str:
     return (config.path or METRICS_PATH) if config.enable else ""
 
 
-def _repository(flags: Flags) -> Repository[Servable]:
+def _repository(flags: Flags, metrics: Metrics, precision_chosen: PrecisionObserver) -> Repository[Servable]:
     threads = Threads(
         flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
         flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism,
@@ -179,12 +183,28 @@ def _repository(flags: Flags) -> Repository[Servable]:
     sessions = SessionSettings(threads, Path(file) if file else None, flags.per_process_gpu_memory_fraction)
     iterations = max(1, flags.num_request_iterations_for_warmup) if flags.enable_model_warmup else 0
     memory = MemoryGuard() if flags.check_memory else None
+    precision = MixedPrecision(precision_chosen) if flags.mixed_precision else None
     return Repository(
-        SavedModelLoader(sessions, flags.saved_model_tags.split(","), iterations, memory),
+        SavedModelLoader(
+            sessions,
+            flags.saved_model_tags.split(","),
+            iterations,
+            memory,
+            precision,
+            preferred_lite=_lite(flags, threads) if flags.prefer_tflite_model else None,
+            flushes_caches=flags.flush_filesystem_caches,
+            on_warmup=metrics.warmed_up,
+        ),
         RetryPolicy(flags.max_num_load_retries, max(0, flags.load_retry_interval_micros) / 1e6),
         flags.allow_version_labels_for_unavailable_models,
-        flags.num_load_threads or LOADS_AT_ONCE,
+        AtOnce(flags.num_load_threads or AtOnce.loads, flags.num_unload_threads or AtOnce.unloads),
     )
+
+
+def _lite(flags: Flags, threads: Threads) -> LiteSettings:
+    pools, in_each = flags.num_tflite_pools, flags.num_tflite_interpreters_per_pool
+    chosen = max(1, pools) * max(1, in_each) if pools or in_each else LiteSettings.interpreters
+    return LiteSettings(chosen, threads.intra_op)
 
 
 def _configuration_file(flags: Flags, repository: Repository[Servable]) -> ConfigurationFile | None:

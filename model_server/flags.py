@@ -13,9 +13,9 @@ import argparse
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, NoReturn
 
+from model_server.flag_mistakes import mistake
 from model_server.flag_values import INT64_MAX, address, boolean, channel_arguments, fraction, integer, one_of
 
 _AUTOMATIC = "0: the CPU limit of the container"
@@ -80,7 +80,7 @@ class Flags:
         0,
         integer(0),
         "versions that unload at a time; 0: chosen by the server",
-        warns="unloads share the threads of loads",
+        differs="0 stands for 1 thread, not for the main loop",
     )
     allow_version_labels_for_unavailable_models: bool = _flag(
         False, boolean, "let a label that does not exist yet name a version that is not loaded yet"
@@ -97,13 +97,13 @@ class Flags:
         True,
         boolean,
         "let the kernel drop the files of a version once it is loaded",
-        warns="the kernel drops cached files by itself when memory runs short",
+        differs="after every load, and of local files; upstream's reaches remote file systems only",
     )
     remove_unused_fields_from_bundle_metagraph: bool = _flag(
         True,
         boolean,
         "keep only the signatures of the meta graph in memory",
-        warns="only the signatures are ever kept",
+        differs="only the signatures are ever kept",
     )
 
     enable_batching: bool = _flag(
@@ -112,9 +112,7 @@ class Flags:
         "batch requests as --batching_parameters_file says",
         differs="without it, requests that wait are merged; a batch that fails is run request by request",
     )
-    batching_parameters_file: str = _flag(
-        "", str, "BatchingParameters in text form", differs="pad_variable_length_inputs is refused"
-    )
+    batching_parameters_file: str = _flag("", str, "BatchingParameters in text form")
     enable_per_model_batching_parameters: bool = _flag(
         False, boolean, "read batching_params.pbtxt in each version's directory"
     )
@@ -133,17 +131,26 @@ class Flags:
         "",
         one_of("", "bfloat16"),
         "bfloat16: compute in it",
-        warns="models compute in the types that they were saved with",
+        differs="only where the CPU has it and the labels of the version's reference requests stay",
     )
     prefer_tflite_model: bool = _flag(
         False,
         boolean,
         "serve model.tflite of a version where there is one",
-        warns="saved_model.pb is served",
+        differs="the signatures that TensorFlow's converter writes are served under their own names; "
+        "no flex ops and no tf.Example",
     )
-    num_tflite_pools: int = _flag(0, integer(0), "TF Lite interpreter pools", warns="TF Lite is not served")
+    num_tflite_pools: int = _flag(
+        0,
+        integer(0),
+        "pools of interpreters of a TF Lite model; 0: chosen by the server",
+        differs="pools times interpreters in each run at a time; 0 and 0 stand for 2 in all",
+    )
     num_tflite_interpreters_per_pool: int = _flag(
-        0, integer(0), "interpreters in each", warns="TF Lite is not served"
+        0,
+        integer(0),
+        "interpreters in each pool; 0: chosen by the server",
+        differs="see --num_tflite_pools; no request is split among them",
     )
 
     monitoring_config_file: str = _flag("", str, "MonitoringConfig in text form: Prometheus over REST")
@@ -162,10 +169,10 @@ class Flags:
         "", str, "ThreadPoolConfig in text form", warns="TensorFlow's own thread pools are used"
     )
     xla_cpu_compilation_enabled: bool = _flag(
-        False, boolean, "enable XLA for CPUs", warns="whether XLA compiles is TensorFlow's default"
+        False, boolean, "compile for CPUs what models ask XLA to compile", differs="that is always done"
     )
     xla_gpu_compilation_enabled: bool = _flag(
-        False, boolean, "enable XLA for GPUs", warns="whether XLA compiles is TensorFlow's default"
+        False, boolean, "compile for GPUs what models ask XLA to compile", differs="that is always done"
     )
     skip_initialize_tpu: bool = _flag(
         False, boolean, "do not initialise TPUs", warns="TPUs are left to TensorFlow in any case"
@@ -195,8 +202,8 @@ def parse(arguments: Sequence[str]) -> Flags:
     if unknown:
         parser.error(_unknown(unknown[0]))
     flags = Flags(**vars(values))
-    if not flags.version and (mistake := _mistake(flags)):
-        parser.error(mistake)
+    if not flags.version and (found := mistake(flags)):
+        parser.error(found)
     return flags
 
 
@@ -222,26 +229,3 @@ def _unknown(argument: str) -> str:
     near = difflib.get_close_matches(name, [f"--{flag.name}" for flag in fields(Flags)], n=1)
     hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
     return f"unknown argument: {argument}; {hint}"
-
-
-def _mistake(flags: Flags) -> str:
-    """What is wrong with flags that are right one by one; otherwise empty."""
-    if flags.use_alts_credentials:
-        return "--use_alts_credentials cannot be honoured here; use --ssl_config_file for TLS."
-    if not flags.port and not flags.grpc_socket_path:
-        return "--port=0 without --grpc_socket_path leaves no way in for gRPC; set one of them."
-    if flags.port and flags.port == flags.rest_api_port:
-        return f"--rest_api_port={flags.port} is the port of gRPC too; give each its own."
-    if not flags.model_base_path and not flags.model_config_file:
-        return "both --model_base_path and --model_config_file are empty; say which models to serve."
-    if flags.batching_parameters_file and not flags.enable_batching:
-        return "--batching_parameters_file is set without --enable_batching; set both or none."
-    return _missing_file(flags)
-
-
-def _missing_file(flags: Flags) -> str:
-    for flag in fields(flags):
-        path = getattr(flags, flag.name)
-        if flag.name.endswith("_file") and path and not Path(path).is_file():
-            return f"--{flag.name}={path}: there is no such file."
-    return ""

@@ -59,15 +59,15 @@ METRICS = (
     Row(":tensorflow:serving:request_example_count_total", SAME),
     Row(":tensorflow:cc:saved_model:load_attempt_count", SAME),
     Row(":tensorflow:cc:saved_model:load_latency", SAME),
-    Row(":tensorflow:serving:model_warmup_latency", ABSENT, "in rekindle_model_server_load_seconds"),
-    Row(
-        ":tensorflow:serving:batching_session:queuing_latency", ABSENT, "rekindle_model_server_queue_seconds"
-    ),
+    Row(":tensorflow:serving:model_warmup_latency", SAME),
+    Row(":tensorflow:serving:batching_session:queuing_latency", SAME),
     Row("rekindle_model_server_requests_total", OURS, "by version and status"),
     Row("rekindle_model_server_requests_in_flight", OURS, "requests that are being answered"),
     Row("rekindle_model_server_batch_examples", OURS, "examples in one call into TensorFlow, by version"),
     Row("rekindle_model_server_queue_seconds", OURS, "seconds that a request waited for its call"),
     Row("rekindle_model_server_load_seconds", OURS, "seconds of a load, warm-up included, by outcome"),
+    Row("rekindle_model_server_bfloat16", OURS, "whether a version computes in bfloat16"),
+    Row("rekindle_model_server_bfloat16_label_agreement", OURS, "share of the labels that stay in it"),
 )
 """What Prometheus reads."""
 

@@ -1,6 +1,7 @@
 """The model server beside the raw TensorFlow call: `python -m load_tests.model_server.bench`.
 
-A child serves the bundled model, another one without merging, and a third calls TensorFlow in a loop, in
+Children serve the bundled model: as it is, without merging, without the export's folding and freezing, and in
+bfloat16; another one calls TensorFlow in a loop, and a last one answers without a model. They are asked in
 turns on one machine in one run. The clients are threads of this process, so on the same cores as what they
 measure. Prints tables and writes every figure to load_tests/results/model_server.json.
 """
@@ -14,17 +15,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from load_tests.model_server.child import Child, Crowd, child, request
+from load_tests.model_server.child import Child, Crowd, child, echo, request
 from load_tests.peers.report import hardware
 
 RESULTS = Path(__file__).parent.parent / "results" / "model_server.json"
 LOADS = ((1, 1), (1, 8), (1, 32), (8, 1), (8, 8), (64, 1), (64, 2), (64, 8))
 """Images a request, connections."""
 SIDE = 32
+CLASSES = 10
+CONTENDERS = ("merging", "alone", "unfolded", "bfloat16")
+"""As it is; and with one thing changed."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,9 @@ def measure(contender: str, server: Child, model: str, batch: int, connections: 
     return Run(contender, batch, connections, batch * len(waits) / elapsed, median, p99)
 
 
-def one_round(servers: dict[str, Child], raw: Raw, model: str, seconds: float) -> Iterator[Run]:
+def one_round(servers: dict[str, Child], raw: Raw, floor: Child, model: str, seconds: float) -> Iterator[Run]:
     """Every load, every contender."""
+    yield measure("echo", floor, model, 1, 1, seconds)
     for batch, connections in LOADS:
         if connections == 1:
             yield raw.run(batch, seconds)
@@ -115,16 +122,20 @@ def medians(runs: list[Run]) -> dict[tuple[str, int, int], Run]:
 
 
 def table(found: dict[tuple[str, int, int], Run]) -> Iterator[str]:
-    """Markdown: each load, the server, the server without merging, the raw call on one thread."""
-    yield "| images a request | connections | images/s | p50, p99 ms | without merging | raw | of raw |"
-    yield "|---|---|---|---|---|---|---|"
+    """Markdown: each load, the server, the server with one thing changed, the raw call on one thread."""
+    yield (
+        "| images a request | connections | images/s | p50, p99 ms | without merging | without folding "
+        "| in bfloat16 | raw | of raw |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
     for batch, connections in LOADS:
-        ours, alone = (found[name, batch, connections] for name in ("merging", "alone"))
+        ours, *others = (found[name, batch, connections] for name in CONTENDERS)
         raw = found["raw", batch, 1]
+        changed = " | ".join(f"{run.images_a_second:.0f}" for run in others)
         yield (
             f"| {batch} | {connections} | {ours.images_a_second:.0f} "
             f"| {ours.median_ms:.2f}, {ours.p99_ms:.1f} "
-            f"| {alone.images_a_second:.0f} | {raw.images_a_second:.0f} "
+            f"| {changed} | {raw.images_a_second:.0f} "
             f"| {ours.images_a_second / raw.images_a_second:.2f} |"
         )
 
@@ -140,29 +151,46 @@ def main() -> int:
     machine = hardware()
     base_path = (arguments.models / arguments.model).resolve()
     version = max((path for path in base_path.iterdir() if path.name.isdigit()), key=lambda p: int(p.name))
-    flags = (f"--model_name={arguments.model}", f"--model_base_path={base_path}")
     runs: list[Run] = []
-    with (
-        child(*flags) as merging,
-        child(*flags, "--merge_waiting_requests=false") as alone,
-        raw_process(version) as raw,
-    ):
+    with ExitStack() as stack:
+        servers = start(stack, arguments.model, base_path, version)
+        raw, floor = stack.enter_context(raw_process(version)), stack.enter_context(echo(CLASSES))
         for number in range(arguments.rounds):
-            servers = {"merging": merging, "alone": alone}
-            for run in one_round(servers, raw, arguments.model, arguments.seconds):
+            for run in one_round(servers, raw, floor, arguments.model, arguments.seconds):
                 runs.append(run)
                 print(f"round {number + 1}: {run}", file=sys.stderr, flush=True)
+    report(runs, machine)
+    return 0
+
+
+def start(stack: ExitStack, model: str, base_path: Path, version: Path) -> dict[str, Child]:
+    """A server for each contender; those that need another export get it in a temporary folder."""
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    command = [sys.executable, "-m", "load_tests.model_server.variants", str(version), str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    flags: dict[str, tuple[Path, tuple[str, ...]]] = {
+        "merging": (base_path, ()),
+        "alone": (base_path, ("--merge_waiting_requests=false",)),
+        "unfolded": (folder / "unfolded", ()),
+        "bfloat16": (folder / "bfloat16", ("--mixed_precision=bfloat16",)),
+    }
+    return {
+        name: stack.enter_context(child(f"--model_name={model}", f"--model_base_path={path}", *more))
+        for name, (path, more) in flags.items()
+    }
+
+
+def report(runs: list[Run], machine: dict[str, Any]) -> None:
+    """Print the medians, write every run."""
     found = medians(runs)
     print("\n".join(table(found)))
     overhead = found["merging", 1, 1].median_ms - found["raw", 1, 1].median_ms
+    floor = found["echo", 1, 1].median_ms
     print(f"\noverhead a request at batch 1, one connection: {overhead:.2f} ms")
-    RESULTS.write_text(
-        json.dumps(
-            {"hardware": machine, "overhead_ms": overhead, "runs": [asdict(run) for run in runs]}, indent=1
-        )
-        + "\n"
-    )
-    return 0
+    print(f"of which the client and gRPC without a model server take {floor:.2f} ms")
+    figures = {"hardware": machine, "overhead_ms": overhead, "floor_ms": floor}
+    runs_of_all = [asdict(run) for run in runs]
+    RESULTS.write_text(json.dumps({**figures, "runs": runs_of_all}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,21 @@ def child(*arguments: str, log: Path | None = None, prefix: Sequence[str] = ()) 
     grpc_port, rest_port = free_ports(2)
     command = [*prefix, sys.executable, "-m", "model_server", "--bind_address=127.0.0.1"]
     command += [f"--port={grpc_port}", f"--rest_api_port={rest_port}", *arguments]
+    with _started(command, grpc_port, rest_port, log) as started:
+        yield started
+
+
+@contextmanager
+def echo(classes: int) -> Iterator[Child]:
+    """A server that answers at once (echo.py), once it does; it has no REST."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "load_tests.model_server.echo", str(port), str(classes)]
+    with _started(command, port, 0, None) as started:
+        yield started
+
+
+@contextmanager
+def _started(command: Sequence[str], grpc_port: int, rest_port: int, log: Path | None) -> Iterator[Child]:
     with open(log or os.devnull, "w") as console:
         process = subprocess.Popen(command, stdout=console, stderr=console, text=True)
         started = Child(process, grpc_port, rest_port, log)

@@ -22,12 +22,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY_BYTES = 256 * 2**20
 """Of a body, before and after it is decompressed. Upstream has no limit but the machine's memory."""
 
-
 _CORS = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-methods", b"POST, GET"),
     (b"access-control-allow-headers", b"Content-Type"),
 )
+"""As AddCORSHeaders of http_rest_api_util.cc."""
 
 
 class _BodyTooLargeError(Exception):

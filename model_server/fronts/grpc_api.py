@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
@@ -22,9 +22,7 @@ from model_server.inference.tasks import Tasks, model_of
 from model_server.lifecycle.reload import Reloader
 from model_server.lifecycle.repository import Repository
 from model_server.metrics.recorder import Metrics
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
+from model_server.runtime.interface import Servable
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ import numpy as np
 from contract import tfserving_api
 from model_server.errors import invalid_argument
 from model_server.fronts import json_answers
-from model_server.fronts.json_inputs import is_base64, shown, signature_name, type_name
+from model_server.fronts.json_inputs import signature_name
+from model_server.fronts.json_values import is_base64, shown, type_name
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf import json_format
@@ -23,11 +23,9 @@ from model_server.inference.predict import Answer, Predictor, Question
 from model_server.inference.tasks import Tasks
 from model_server.lifecycle.repository import Repository, Target
 from model_server.metrics.recorder import Metrics
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 log = logging.getLogger(__name__)
 

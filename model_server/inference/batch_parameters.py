@@ -32,6 +32,8 @@ class BatchParameters:
     """Ascending; a batch is filled up to the next one. Empty: any size."""
     max_execution_batch_size: int = 0
     """Larger requests are split into batches of this; 0: none is."""
+    pads_inputs: bool = False
+    """Whether requests whose rows are of different shapes share a batch, filled up to the largest."""
 
     @property
     def threads(self) -> int:
@@ -52,10 +54,6 @@ class BatchParameters:
 def read(path: Path) -> BatchParameters:
     """Read a file. Raises ServingError (INVALID_ARGUMENT), OSError."""
     message = config_files.read("BatchingParameters", path)
-    if message.pad_variable_length_inputs:
-        raise invalid_argument(
-            f"{path}: pad_variable_length_inputs is not supported; send inputs of one shape"
-        )
     values = {
         "max_batch_size": _positive(message, "max_batch_size"),
         "max_enqueued_batches": _positive(message, "max_enqueued_batches"),
@@ -66,6 +64,7 @@ def read(path: Path) -> BatchParameters:
         batch_timeout_seconds=max(0, message.batch_timeout_micros.value) / 1e6,
         allowed_batch_sizes=tuple(message.allowed_batch_sizes),
         max_execution_batch_size=_largest_run(message),
+        pads_inputs=message.pad_variable_length_inputs,
     )
     _check_sizes(parameters)
     return parameters

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,11 +22,9 @@ from model_server.errors import Code, ServingError, invalid_argument
 from model_server.inference import batch_parameters, together
 from model_server.inference.batch_parameters import PER_MODEL, BatchParameters
 from model_server.inference.together import Key, Observer, Waiting, batch_size, key_of
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 
 @dataclass(eq=False)
@@ -90,16 +87,13 @@ class BatchingRun:
                 f"Task size {examples} is larger than maximum input batch size {parameters.max_batch_size}"
             )
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        key = key_of(signature, inputs, outputs)
+        key = key_of(signature, inputs, outputs, pads=parameters.pads_inputs)
         parts = [
             Waiting(key, signature, part, outputs, len(next(iter(part.values()))), deadline)
             for part in _parts(inputs, examples, parameters.largest_run)
         ]
         self._enqueue(servable, parameters, parts)
-        arrays = [self._wait(servable, waiting) for waiting in parts]
-        return (
-            arrays[0] if len(arrays) == 1 else [np.concatenate(found) for found in zip(*arrays, strict=True)]
-        )
+        return _put_together([self._wait(servable, waiting) for waiting in parts])
 
     def _parameters_of(self, servable: Servable) -> BatchParameters:
         if not self._reads_per_model:
@@ -136,6 +130,7 @@ class BatchingRun:
             now = time.monotonic()
             for waiting in batch.requests:
                 self._observer.queued(batch.servable.model, batch.servable.version, now - waiting.since)
+                self._observer.queued_for_batch(now - waiting.since)
             size = batch.parameters.padded(batch.examples)
             together.run(batch.servable, batch.requests, self._observer, size)
             for waiting in batch.requests:
@@ -163,3 +158,11 @@ def _parts(inputs: Mapping[str, Array], examples: int, largest: int) -> list[Map
         return [inputs]
     starts = range(0, examples, largest)
     return [{alias: array[start : start + largest] for alias, array in inputs.items()} for start in starts]
+
+
+def _put_together(parts: list[list[Array]]) -> list[Array]:
+    """Raises ServingError (INTERNAL) where parts were filled up to different sizes, as upstream does."""
+    try:
+        return parts[0] if len(parts) == 1 else [np.concatenate(found) for found in zip(*parts, strict=True)]
+    except ValueError as error:
+        raise ServingError(Code.INTERNAL, f"Tensor concat operation failed: {error}") from None

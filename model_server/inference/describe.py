@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract import tfserving_api
 from model_server.errors import Code, ServingError, invalid_argument
 from model_server.lifecycle.repository import Repository, Target
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
+from model_server.runtime.interface import Servable
 
 SIGNATURES = "signature_def"
 """The one kind of metadata there is."""

@@ -8,17 +8,15 @@ and regression.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from model_server.errors import invalid_argument
 from model_server.inference.predict import DEFAULT_SIGNATURE
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 INPUTS = "inputs"
 """The alias of the one input, for classification and for regression."""

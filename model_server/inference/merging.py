@@ -14,16 +14,13 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from model_server.errors import Code, ServingError
 from model_server.inference import together
 from model_server.inference.together import Observer, Waiting, batch_size, key_of
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 MAX_EXAMPLES = 64
 """Of one merged call. A larger request runs alone, as large as it is."""

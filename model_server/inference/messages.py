@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract import tfserving_api
 from model_server.errors import invalid_argument
@@ -15,9 +15,6 @@ from model_server.lifecycle.repository import Target
 from model_server.runtime import tensors
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    pass
 
 
 def target_of(request: Any) -> Target:

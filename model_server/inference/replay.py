@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model_server.errors import Code, ServingError
 from model_server.inference import classification, regression
 from model_server.inference.messages import decode_inputs
 from model_server.inference.predict import chosen_outputs, find_signature, with_defaults
 from model_server.inference.tasks import Tasks
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 
 def replay(servable: Servable, record: Any) -> None:

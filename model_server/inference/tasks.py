@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contract import tfserving_api
 from model_server.errors import Code, ServingError, invalid_argument
 from model_server.inference import classification, examples, regression
 from model_server.inference.examples import INPUTS, Compute
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 _KINDS = {classification.METHOD: classification, regression.METHOD: regression}
 _RESULT_FIELDS = {

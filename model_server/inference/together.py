@@ -9,15 +9,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from model_server.runtime.interface import Servable
 from model_server.runtime.signatures import Signature
 from model_server.runtime.tensors import Array
-
-if TYPE_CHECKING:
-    from model_server.runtime.servable import Servable
 
 
 class Observer(Protocol):
@@ -29,6 +27,10 @@ class Observer(Protocol):
 
     def queued(self, model: str, version: int, seconds: float) -> None:
         """A request waited that long for its call."""
+        ...
+
+    def queued_for_batch(self, seconds: float) -> None:
+        """The same with --enable_batching, as upstream counts it."""
         ...
 
 
@@ -92,13 +94,8 @@ def _run_merged(servable: Servable, batch: list[Waiting], observer: Observer, si
     first = batch[0]
     examples = sum(waiting.examples for waiting in batch)
     missing = max(0, size - examples)
-    merged = {
-        alias: np.concatenate(
-            [*(waiting.inputs[alias] for waiting in batch), np.repeat(array[:1], missing, axis=0)]
-        )
-        for alias, array in first.inputs.items()
-    }
     try:
+        merged = {alias: _joined([one.inputs[alias] for one in batch], missing) for alias in first.inputs}
         arrays = servable.run(first.signature, merged, first.outputs, _longest(batch))
     except Exception:
         return False  # each is told by itself what is wrong
@@ -113,9 +110,28 @@ def _run_merged(servable: Servable, batch: list[Waiting], observer: Observer, si
     return True
 
 
-def key_of(signature: Signature, inputs: Mapping[str, Array], outputs: Sequence[str]) -> Key:
-    """Equal for requests that may share a call."""
-    return (signature.name, tuple(outputs), *((a.dtype.str, a.shape[1:]) for a in inputs.values()))
+def _joined(arrays: Sequence[Array], missing: int) -> Array:
+    """One array of all rows and `missing` copies of the first; rows of different shapes are filled up."""
+    sizes = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays), strict=True))
+    filled = [_filled(array, sizes) for array in arrays]
+    return np.concatenate([*filled, np.repeat(filled[0][:1], missing, axis=0)])
+
+
+def _filled(array: Array, sizes: tuple[int, ...]) -> Array:
+    """Rows of these sizes, what is missing at their ends being the array's first value, as upstream's."""
+    if array.shape[1:] == sizes or array.size == 0:
+        return array
+    filled = np.full((len(array), *sizes), array.flat[0], array.dtype)
+    filled[tuple(slice(size) for size in array.shape)] = array
+    return filled
+
+
+def key_of(
+    signature: Signature, inputs: Mapping[str, Array], outputs: Sequence[str], *, pads: bool = False
+) -> Key:
+    """Equal for requests that may share a call; with `pads`, rows need not be of one shape."""
+    shapes = ((a.dtype.str, a.ndim if pads else a.shape[1:]) for a in inputs.values())
+    return (signature.name, tuple(outputs), *shapes)
 
 
 def batch_size(signature: Signature, inputs: Mapping[str, Array]) -> int | None:

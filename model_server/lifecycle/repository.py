@@ -1,44 +1,26 @@
 """Which versions are loaded, and which of them answers a request.
 
-The repository knows the configured models, looks into their base paths, loads what the policies ask for
-and unloads what they no longer do: a version leaves only when another wanted one of its model answers,
-and never before its running calls have ended. A version that does not load is tried again, then given up
-with its error; it never harms the one that serves. When to look is polling.py's business, how a version
-is loaded is the loader's (servable.py).
+The repository knows the configured models, looks into their base paths, says which versions the policies
+ask for and hands one out to each call. How they are loaded and unloaded is transitions.py's business, when
+to look is polling.py's.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic
 
 from contract.tfserving_api import ModelVersionState as State
 from model_server.errors import Code, ServingError, invalid_argument
 from model_server.lifecycle import labels
 from model_server.lifecycle.model_config import ModelConfig
-from model_server.lifecycle.states import Model, Servable, Version
+from model_server.lifecycle.states import Loader, Model, Servable, Version
 from model_server.lifecycle.survey import Survey
+from model_server.lifecycle.transitions import AtOnce, LoadObserver, RetryPolicy, Transitions
 from model_server.lifecycle.versions import wanted
-
-log = logging.getLogger(__name__)
-
-LOADS_AT_ONCE = 2
-"""Loading is serial for the most part; with two, a small model need not wait for a large one."""
-
-
-LoadObserver = Callable[[str, str, Code, float], None]
-"""Told of every attempt to load: the model, the path, how it ended, its seconds."""
-
-
-def _ignore_load(model: str, path: str, code: Code, seconds: float) -> None:
-    """Nobody counts."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +30,6 @@ class Target:
     model: str
     version: int | None = None
     label: str | None = None
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """What to do about a load that failed."""
-
-    retries: int = 5
-    interval_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,24 +46,22 @@ class Repository(Generic[Servable]):
 
     def __init__(
         self,
-        load: Callable[[str, Path], Servable],
-        retry: RetryPolicy = RetryPolicy(),
+        load: Loader[Servable],
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (frozen)
         allow_labels_for_unavailable: bool = False,
-        loads_at_once: int = LOADS_AT_ONCE,
+        at_once: AtOnce = AtOnce(),  # noqa: B008 (frozen)
     ) -> None:
         """`load(model, path)` reads a version; whatever it raises is the version's error."""
-        self._load = load
-        self._retry = retry
         self._allow_labels_for_unavailable = allow_labels_for_unavailable
         self._models: dict[str, Model[Servable]] = {}
         self._labels: labels.LabelMap = {}
         self._changed = threading.Condition()
-        self._workers = ThreadPoolExecutor(loads_at_once, thread_name_prefix="load")
         self._survey = Survey()
-        self._is_closed = False
-        self._listeners: list[Callable[[], None]] = []
-        self.on_load: LoadObserver = _ignore_load
-        self.after_unload: Callable[[], None] = lambda: None
+        self._transitions = Transitions(self._models, self._changed, load, retry, at_once)
+
+    def observe(self, on_load: LoadObserver, after_unload: Callable[[], None]) -> None:
+        """Tell `on_load` of every attempt to load, and call `after_unload` when a version was given up."""
+        self._transitions.on_load, self._transitions.after_unload = on_load, after_unload
 
     # --- configuration ---------------------------------------------------------------------------
 
@@ -130,7 +102,7 @@ class Repository(Generic[Servable]):
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every change, with the lock held: it must be quick."""
-        self._listeners.append(listener)
+        self._transitions.subscribe(listener)
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -149,9 +121,7 @@ class Repository(Generic[Servable]):
             yield version.number, servable
         finally:
             with self._changed:
-                version.calls -= 1
-                if version.state is State.UNLOADING and version.calls == 0:
-                    self._submit(self._unload, version)
+                self._transitions.call_ended(version)
 
     def _find(self, target: Target) -> Version[Servable]:
         if not target.model:
@@ -183,7 +153,7 @@ class Repository(Generic[Servable]):
         """
         names = sorted(models)
         with self._changed:
-            while not (is_cancelled() or self._is_closed):
+            while not (is_cancelled() or self._transitions.is_closed):
                 awaited = [self._models[name] for name in names if self._is_configured(name)]
                 failures = [failure for model in awaited if (failure := model.failure())]
                 if failures:
@@ -207,107 +177,8 @@ class Repository(Generic[Servable]):
                 if listing is not None and model.config == config:
                     numbers = wanted(config.policy, listing.versions)
                     model.want({number: listing.versions[number] for number in sorted(numbers)})
-            self._reconcile()
-
-    def _reconcile(self) -> None:
-        """Start what is due. Called with the lock held, after every change."""
-        for model in self._models.values():
-            if model.config is None:
-                model.want({})
-            for version in model.descending():
-                self._advance(model, version)
-            model.forget_oldest()
-        self._changed.notify_all()
-        for listener in self._listeners:
-            listener()
-
-    def _advance(self, model: Model[Servable], version: Version[Servable]) -> None:
-        if version.state is State.AVAILABLE:
-            if not version.is_wanted and model.lets_go_of_unwanted():
-                self._retire(model, version)
-        elif version.state in (State.START, State.LOADING) and not version.is_loading:
-            if not version.is_wanted:
-                version.state = State.END
-            elif time.monotonic() >= version.retry_at:
-                version.state, version.is_loading = State.LOADING, True
-                self._submit(self._attempt, version)
-
-    def _attempt(self, version: Version[Servable]) -> None:
-        """Try to load once; runs on a worker."""
-        log.info("loading", extra=version.fields | {"path": version.directory.path})
-        started = time.monotonic()
-        path, code = str(version.directory.path), Code.UNKNOWN
-        try:
-            servable = self._load(version.model, version.directory.path)
-            code = Code.OK
-        except Exception as error:  # whatever the loader raises is the version's error
-            code = error.code if isinstance(error, ServingError) else code
-            self._failed(version, error)
-            return
-        finally:
-            self.on_load(version.model, path, code, time.monotonic() - started)
-        with self._changed:
-            version.is_loading = False
-            version.servable, version.state = servable, State.AVAILABLE
-            self._models[version.model].available[version.number] = version
-            seconds = round(time.monotonic() - started, 3)
-            log.info("version is available", extra=version.fields | {"seconds": seconds})
-            self._reconcile()
-
-    def _failed(self, version: Version[Servable], error: Exception) -> None:
-        known = error if isinstance(error, ServingError) else ServingError(Code.UNKNOWN, str(error))
-        interval = self._retry.interval_seconds
-        with self._changed:
-            version.attempts += 1
-            version.is_loading = False
-            left = self._retry.retries + 1 - version.attempts
-            if left > 0 and version.is_wanted:
-                version.retry_at = time.monotonic() + interval
-                self._reconcile_after(interval)
-                log.error(
-                    "load failed: %s; %d attempts left, the next in %g s",
-                    *(known, left, interval),
-                    extra=version.fields,
-                )
-            else:
-                version.state, version.error = State.END, known
-                log.error("load failed: %s; given up until its files change", known, extra=version.fields)
-            self._reconcile()
-
-    def _reconcile_after(self, seconds: float) -> None:
-        def wake() -> None:
-            with self._changed:
-                self._reconcile()
-
-        timer = threading.Timer(seconds, wake)
-        timer.daemon = True
-        timer.start()
-
-    def _retire(self, model: Model[Servable], version: Version[Servable]) -> None:
-        """No new call reaches the version; it is unloaded when the running ones have ended."""
-        version.state = State.UNLOADING
-        del model.available[version.number]
-        if version.calls == 0:
-            self._submit(self._unload, version)
-
-    def _unload(self, version: Version[Servable]) -> None:
-        servable, version.servable = version.servable, None
-        if servable is not None:
-            servable.close()
-            del servable
-            self.after_unload()
-        with self._changed:
-            version.state = State.END
-            log.info("version is unloaded", extra=version.fields)
-            self._reconcile()
-
-    def _submit(self, work: Callable[[Version[Servable]], None], version: Version[Servable]) -> None:
-        if not self._is_closed:
-            self._workers.submit(work, version)
+            self._transitions.reconcile()
 
     def close(self) -> None:
         """Load and unload nothing any more. What is loaded stays, for the calls that still run."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._transitions.close()

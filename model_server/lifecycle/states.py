@@ -5,7 +5,9 @@ Plain records without a lock of their own: they are touched with the repository'
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from contract.tfserving_api import ModelVersionState as State
@@ -27,6 +29,9 @@ class Loaded(Protocol):
 
 Servable = TypeVar("Servable", bound=Loaded)
 
+Loader = Callable[[str, Path], Servable]
+"""A model's name and a version's directory → what answers for it."""
+
 
 @dataclass
 class Version(Generic[Servable]):
@@ -41,6 +46,8 @@ class Version(Generic[Servable]):
     attempts: int = 0
     retry_at: float = 0.0
     is_loading: bool = False
+    lacks_memory: bool = False
+    """The last attempt failed for want of memory, which an unload may give back."""
     calls: int = 0
 
     @property
@@ -52,6 +59,11 @@ class Version(Generic[Servable]):
     def fields(self) -> dict[str, object]:
         """What a log line says about the version."""
         return {"model": self.model, "version": self.number}
+
+    def start_over(self) -> None:
+        """Forget the attempts that failed: it is due at once, with all its attempts."""
+        self.state, self.error, self.lacks_memory = State.START, None, False
+        self.attempts, self.retry_at = 0, 0.0
 
     def may_start_anew(self, was_wanted: bool, found: VersionDirectory) -> bool:
         """An ended version is loaded again, unless that would be the same failure over again."""

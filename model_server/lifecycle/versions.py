@@ -14,6 +14,7 @@ from contract.layout import SAVED_MODEL
 from model_server.lifecycle.model_config import All, Latest, Policy, Specific
 
 _INT64_END = 2**63
+_LITE_MODEL = "model.tflite"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _number(name: str) -> int | None:
 
 def _fingerprint(path: Path) -> tuple[int, ...]:
     marks: list[int] = []
-    for file in (path, path / SAVED_MODEL, path / "variables"):
+    for file in (path, path / SAVED_MODEL, path / "variables", path / _LITE_MODEL):
         try:
             status = file.stat()
         except OSError:

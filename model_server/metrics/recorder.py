@@ -24,6 +24,7 @@ RUNTIME = "TF1"
 """As upstream names the runtime of a session."""
 
 _MICROSECONDS = exponential(10, 1.8, 33)
+_QUEUE_MICROSECONDS = exponential(100, 1.2, 52)
 _EXAMPLES = exponential(1, 2, 15)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _QUEUE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -58,6 +59,10 @@ class Metrics:
             ":tensorflow:cc:saved_model:load_attempt_count", ("model_path", "status")
         )
         self._load_latency = Counter(":tensorflow:cc:saved_model:load_latency", ("model_path",))
+        self._warmup = Histogram(f"{serving}model_warmup_latency", ("model_path", "status"), _MICROSECONDS)
+        self._batch_queue = Histogram(
+            f"{serving}batching_session:queuing_latency", ("thread_pool_name",), _QUEUE_MICROSECONDS
+        )
         self._upstream = (
             self._requests,
             self._latency,
@@ -66,6 +71,8 @@ class Metrics:
             self._example_count,
             self._load_attempts,
             self._load_latency,
+            self._warmup,
+            self._batch_queue,
         )
         self._declare_own()
 
@@ -100,6 +107,19 @@ class Metrics:
             "Seconds of a load, warm-up included.",
             ("model_name", "status"),
             buckets=_LOAD_SECONDS,
+            registry=self._own,
+        )
+
+        self._is_bfloat16 = Gauge(
+            f"{prefix}_bfloat16",
+            "Of each version loaded with --mixed_precision: 1 if it computes in bfloat16, 0 if in float32.",
+            ("model_path",),
+            registry=self._own,
+        )
+        self._label_agreement = Gauge(
+            f"{prefix}_bfloat16_label_agreement",
+            "Share of the reference inputs that get the same label in bfloat16 as in float32.",
+            ("model_path",),
             registry=self._own,
         )
 
@@ -146,12 +166,26 @@ class Metrics:
         """A request waited that long for its call."""
         self._queue_seconds.labels(model, str(version)).observe(seconds)
 
+    def queued_for_batch(self, seconds: float) -> None:
+        """With --enable_batching, a request waited that long for its batch; upstream names no pool either."""
+        self._batch_queue.observe(seconds * 1e6, "")
+
+    def warmed_up(self, path: str, code: Code, seconds: float) -> None:
+        """The warm-up requests of a version have run, or could not be read."""
+        self._warmup.observe(seconds * 1e6, path, code.name)
+
     def load(self, model: str, path: str, code: Code, seconds: float) -> None:
         """A version was loaded, or failed to."""
         status = "success" if code is Code.OK else "fail"
         self._load_attempts.add(path, status)
         self._load_latency.add(path, amount=int(seconds * 1e6))
         self._load_seconds.labels(model, code.name).observe(seconds)
+
+    def precision(self, path: str, is_bfloat16: bool, label_agreement: float | None) -> None:
+        """A version computes in bfloat16 or stays in float32; None where nothing was compared."""
+        self._is_bfloat16.labels(path).set(is_bfloat16)
+        if label_agreement is not None:
+            self._label_agreement.labels(path).set(label_agreement)
 
     def totals(self) -> dict[str, int]:
         """How many requests were answered, and how many are not yet: for the last line of the log."""

@@ -62,9 +62,12 @@ class MemoryGuard:
         self._reserved = 0.0
 
     @contextmanager
-    def reserve(self, version: Path) -> Iterator[None]:
-        """Hold what the version will take while it loads. Raises ServingError (RESOURCE_EXHAUSTED)."""
-        needed = estimate(version)
+    def reserve(self, version: Path, needed: float | None = None) -> Iterator[None]:
+        """Hold what the version will take while it loads. Raises ServingError (RESOURCE_EXHAUSTED).
+
+        `needed`: bytes; without it they are estimated from the SavedModel's files.
+        """
+        needed = estimate(version) if needed is None else needed
         with self._lock:
             found = room()
             free = found.free - self._reserved

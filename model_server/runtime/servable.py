@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session as tf_session
+from tensorflow.python.saved_model import loader_impl
 
 from contract import tfserving_api
 from contract.layout import SAVED_MODEL
@@ -65,8 +66,13 @@ class Servable:
         self._session.close()
 
 
-def loader(session_options: Any, tags: Sequence[str]) -> Callable[[Path], Servable]:
-    """A function that loads the meta graph with `tags`; every session gets `session_options`."""
+def loader(
+    session_options: Any, tags: Sequence[str], rewrite: Callable[[Any], object] | None = None
+) -> Callable[[Path], Servable]:
+    """A function that loads the meta graph with `tags`; every session gets `session_options`.
+
+    `rewrite` may change the MetaGraphDef before it is imported.
+    """
 
     def load(path: Path) -> Servable:
         if not (path / SAVED_MODEL).is_file() and not (path / "saved_model.pbtxt").is_file():
@@ -78,7 +84,10 @@ def loader(session_options: Any, tags: Sequence[str]) -> Callable[[Path], Servab
         session = tf.compat.v1.Session(graph=graph, config=session_options)
         try:
             with graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(session, list(tags), str(path))
+                saved = loader_impl.SavedModelLoader(str(path))
+                if rewrite is not None:
+                    rewrite(saved.get_meta_graph_def_from_tags(list(tags)))
+                meta_graph = saved.load(session, list(tags))
             session._extend_graph()
             return Servable(session, *_signatures(meta_graph, graph))
         except Exception as error:

@@ -51,6 +51,13 @@ def numpy_dtype(dtype: int) -> np.dtype[Any] | None:
     return np.dtype(_DTYPES[dtype][0]) if dtype in _DTYPES else None
 
 
+def number_of(dtype: np.dtype[Any]) -> int | None:
+    """The types.proto number of numpy's type; None for one that no tensor has."""
+    if dtype.kind in "SO":
+        return STRING
+    return next((number for number, (known, _) in _DTYPES.items() if np.dtype(known) == dtype), None)
+
+
 def dtype_name(dtype: int) -> str:
     """The name that TensorFlow Serving's messages use, e.g. `float`, `uint8`, `string`."""
     names = {1: "float", 2: "double", 10: "bool", 14: "bfloat16", 19: "half", STRING: "string"}

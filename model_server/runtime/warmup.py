@@ -6,13 +6,13 @@ load, as upstream. Which servable a record names does not matter: it is replayed
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from contract import tfserving_api
@@ -35,25 +35,36 @@ def replay(version: Path, answer: Callable[[Any], object], iterations: int = 1) 
         return 0
     started = time.monotonic()
     count = 0
-    try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            count += 1
-            if count > MAX_RECORDS:
-                message = f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}"
-                raise invalid_argument(message)
-            _replay(record, path, answer, iterations)
-    except tf.errors.OpError as error:
-        message = f"{error.message}. Please verify your warmup data is in TFRecord format."
-        raise ServingError(Code.DATA_LOSS, message) from error
+    for entry in read(path):
+        count += 1
+        for _ in range(iterations):
+            answer(entry)
     seconds = round(time.monotonic() - started, 3)
     log.info("warm-up requests replayed", extra={"path": path, "records": count, "seconds": seconds})
     return count
 
 
-def _replay(record: bytes, path: Path, answer: Callable[[Any], object], iterations: int) -> None:
+def read(path: Path) -> Iterator[Any]:
+    """The PredictionLogs of a TFRecord file. Raises ServingError, as `replay` says."""
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    for number in itertools.count(1):
+        try:
+            record = next(records, None)
+        except tf.errors.OpError as error:
+            message = f"{error.message}. Please verify your warmup data is in TFRecord format."
+            raise ServingError(Code.DATA_LOSS, message) from error
+        if record is None:
+            return
+        if number > MAX_RECORDS:
+            message = f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}"
+            raise invalid_argument(message)
+        yield _parsed(record, path)
+
+
+def _parsed(record: bytes, path: Path) -> Any:
     try:
-        entry = tfserving_api.PredictionLog.FromString(record)
+        return tfserving_api.PredictionLog.FromString(record)
     except DecodeError as error:
         raise invalid_argument(f"Failed to parse warmup record from {path}: {error}") from error
-    for _ in range(iterations):
-        answer(entry)

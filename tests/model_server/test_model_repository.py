@@ -13,7 +13,8 @@ from model_servers import eventually
 from contract.tfserving_api import ModelVersionState as State
 from model_server.errors import Code, ServingError
 from model_server.lifecycle.model_config import All, Latest, ModelConfig, Policy, Specific
-from model_server.lifecycle.repository import Repository, RetryPolicy, Target
+from model_server.lifecycle.repository import Repository, Target
+from model_server.lifecycle.transitions import RetryPolicy
 
 
 class FakeServable:
@@ -33,6 +34,7 @@ class FakeLoader:
     def __init__(self) -> None:
         self.held: dict[int, threading.Event] = {}
         self.broken: set[int] = set()
+        self.too_large: set[int] = set()
         self.attempts: list[int] = []
 
     def __call__(self, _: str, path: Path) -> FakeServable:
@@ -42,6 +44,8 @@ class FakeLoader:
             assert self.held[number].wait(60)
         if number in self.broken:
             raise ServingError(Code.DATA_LOSS, "corrupt")
+        if number in self.too_large:
+            raise ServingError(Code.RESOURCE_EXHAUSTED, "does not fit")
         return FakeServable(path)
 
 
@@ -145,6 +149,55 @@ def test_a_load_is_retried(tmp_path: Path) -> None:
     world.configure()
     world.settle(v1=State.END)
     assert world.loader.attempts == [1, 1, 1]
+    world.repository.close()
+
+
+def test_what_did_not_fit_is_tried_again_when_another_version_gives_its_memory_back(world: World) -> None:
+    """Even after it was given up; what failed for another reason is not."""
+    world.add(1, 2, 3)
+    world.loader.broken.add(2)
+    world.loader.too_large.add(3)
+    world.configure(All())
+    world.settle(v1=State.AVAILABLE, v2=State.END, v3=State.END)
+    world.loader.too_large.clear()
+    world.configure(Specific(frozenset({2, 3})))
+    assert world.states()[3] is State.END
+    world.add(4)
+    world.configure(Specific(frozenset({2, 3, 4})))
+    world.settle(v1=State.END, v2=State.END, v3=State.AVAILABLE, v4=State.AVAILABLE)
+    assert (world.loader.attempts.count(2), world.loader.attempts.count(3)) == (1, 2)
+
+
+def test_an_unload_while_a_load_runs_out_of_memory_counts(world: World) -> None:
+    """What was given back between the check and the refusal is not missed."""
+    world.add(1, 2, 3)
+    world.configure(Specific(frozenset({1, 2})))
+    world.settle(v1=State.AVAILABLE, v2=State.AVAILABLE)
+    world.loader.held[3] = threading.Event()
+    world.loader.too_large.add(3)
+    world.configure(Specific(frozenset({2, 3})))
+    world.settle(v1=State.END, v2=State.AVAILABLE, v3=State.LOADING)
+    world.repository.observe(lambda *_: world.loader.too_large.clear(), lambda: None)
+    world.loader.held[3].set()
+    world.settle(v1=State.END, v2=State.AVAILABLE, v3=State.AVAILABLE)
+    assert world.loader.attempts.count(3) == 2
+
+
+def test_unloads_do_not_wait_for_loads(tmp_path: Path) -> None:
+    """They have threads of their own, so that memory comes back while versions load."""
+    world = World(tmp_path)
+    world.add(1, 2)
+    world.configure(Specific(frozenset({1, 2})))
+    world.settle(v1=State.AVAILABLE, v2=State.AVAILABLE)
+    for number in (3, 4, 5):
+        world.loader.held[number] = threading.Event()
+        world.add(number)
+    world.configure(Specific(frozenset({2, 3, 4, 5})))
+    eventually(lambda: world.states()[1] is State.END)
+    assert [world.states()[number] for number in (3, 4, 5)] == [State.LOADING] * 3
+    for event in world.loader.held.values():
+        event.set()
+    world.settle(v1=State.END, **dict.fromkeys(("v2", "v3", "v4", "v5"), State.AVAILABLE))
     world.repository.close()
 
 

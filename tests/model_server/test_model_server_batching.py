@@ -15,7 +15,7 @@ from test_model_server_merging import Servable, first_value, signature
 
 from contract import tfserving_api as api
 from model_server.errors import Code, ServingError
-from model_server.inference import batch_parameters
+from model_server.inference import batch_parameters, together
 from model_server.inference.batch_parameters import BatchParameters
 from model_server.inference.batching import BatchingRun
 from model_server.runtime.tensors import Array
@@ -27,17 +27,21 @@ class Callers:
     """Callers of one servable behind a gate, on threads of their own."""
 
     def __init__(self, servable: Servable, **parameters: object) -> None:
-        observer = SimpleNamespace(batch=lambda *_: None, queued=lambda *_: None)
+        observer = SimpleNamespace(
+            batch=lambda *_: None, queued=lambda *_: None, queued_for_batch=lambda _: None
+        )
         settings = BatchParameters(**{"num_batch_threads": 1, **parameters})  # type: ignore[arg-type]
         self.servable = servable
         self.run = BatchingRun(settings, observer)
         self._threads = ThreadPoolExecutor(32)
         self._asked = 0
 
-    def ask(self, value: float, rows: int = 1, timeout: float | None = None) -> Future[list[Array]]:
+    def ask(
+        self, value: float, rows: int = 1, timeout: float | None = None, columns: int = 2
+    ) -> Future[list[Array]]:
         """Send a request; returns when it waits, runs or has been answered."""
         self._asked += rows
-        arguments = (signature(), {"x": np.full([rows, 2], value, np.float32)}, ["y"], timeout)
+        arguments = (signature(), {"x": np.full([rows, columns], value, np.float32)}, ["y"], timeout)
         future = self._threads.submit(self.run, self.servable, *arguments)
         eventually(lambda: self.seen() >= self._asked or future.done())
         return future
@@ -129,6 +133,52 @@ def test_a_bad_request_fails_alone_in_its_batch(servable: Servable) -> None:
         bad.result(60)
 
 
+def test_rows_of_different_lengths_share_a_batch_where_that_is_allowed(servable: Servable) -> None:
+    """Each is filled up to the longest with its own first value, as upstream; the answers stay so long."""
+    callers = Callers(servable, pads_inputs=True)
+    first = callers.block(0.0)
+    futures = [callers.ask(1.0, columns=2), callers.ask(2.0, columns=4), callers.ask(3.0, columns=3)]
+    servable.gate.set()
+    assert first_value(first) == 0.0
+    answers = [future.result(60)[0].tolist() for future in futures]
+    assert answers == [[[2.0] * 4], [[4.0] * 4], [[6.0] * 4]]
+    assert servable.sizes == [1, 3]
+
+
+def test_rows_of_different_lengths_run_apart_otherwise(servable: Servable) -> None:
+    """Each keeps its length."""
+    callers = Callers(servable)
+    first = callers.block(0.0)
+    futures = [callers.ask(1.0, columns=2), callers.ask(2.0, columns=4)]
+    servable.gate.set()
+    assert first_value(first) == 0.0
+    assert [future.result(60)[0].shape for future in futures] == [(1, 2), (1, 4)]
+    assert servable.sizes == [1, 1, 1]
+
+
+def test_rows_that_cannot_be_put_together_run_apart(
+    servable: Servable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For want of memory, say: nobody waits for ever, and the thread of the batches goes on."""
+
+    def fails(*_: object) -> Array:
+        raise MemoryError
+
+    monkeypatch.setattr(together, "_joined", fails)
+    callers = Callers(servable)
+    first = callers.block(0.0)
+    futures = [callers.ask(1.0), callers.ask(2.0)]
+    servable.gate.set()
+    assert [first_value(future) for future in (first, *futures, callers.ask(3.0))] == [0.0, 2.0, 4.0, 6.0]
+
+
+def test_what_is_filled_up_is_the_end_of_every_dimension() -> None:
+    """With the first value of the request's own array; rows are never added by it."""
+    array = np.array([[[b"a", b"b"]], [[b"c", b"d"]]], dtype=object)
+    filled = together._filled(array, (2, 3))
+    assert filled.tolist() == [[[b"a", b"b", b"a"], [b"a"] * 3], [[b"c", b"d", b"a"], [b"a"] * 3]]
+
+
 def test_a_deadline_passes_in_the_queue(servable: Servable) -> None:
     """That request alone is told."""
     callers = Callers(servable)
@@ -146,7 +196,6 @@ def test_a_deadline_passes_in_the_queue(servable: Servable) -> None:
         ("max_batch_size { value: 0 }", "max_batch_size must be positive, got 0"),
         ("allowed_batch_sizes: 2 allowed_batch_sizes: 1", "entries must be monotonically increasing"),
         ("max_batch_size { value: 8 } allowed_batch_sizes: 4", "must equal max_batch_size; got 4 and 8"),
-        ("pad_variable_length_inputs: true", "is not supported"),
         ("max_batch: 1", "is not a BatchingParameters in text form"),
     ],
 )
@@ -156,6 +205,22 @@ def test_parameters_that_cannot_be_used_are_refused(tmp_path: Path, text: str, w
     path.write_text(text)
     with pytest.raises(ServingError, match=words):
         batch_parameters.read(path)
+
+
+@pytest.mark.tensorflow
+def test_waits_for_batches_are_counted_as_upstream_counts_them(exports: Path, tmp_path: Path) -> None:
+    """In a histogram whose pool has no name, and only with --enable_batching."""
+    monitoring, common = tmp_path / "monitoring.config", tmp_path / "batching.config"
+    monitoring.write_text("prometheus_config { enable: true }")
+    common.write_text("pad_variable_length_inputs: true")
+    arguments = ["--model_name=tiny", f"--model_base_path={exports}", "--enable_batching"]
+    arguments += [f"--batching_parameters_file={common}", f"--monitoring_config_file={monitoring}"]
+    with running(*arguments) as server:
+        assert [value_of(server.predict()) for _ in range(3)] == [3, 3, 3]
+        page = server.http.get("/monitoring/prometheus/metrics").text
+    name = ":tensorflow:serving:batching_session:queuing_latency"
+    assert f'{name}_bucket{{thread_pool_name="",le="100"}}' in page
+    assert f'{name}_count{{thread_pool_name=""}} 3' in page
 
 
 @pytest.mark.tensorflow

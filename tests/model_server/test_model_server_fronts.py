@@ -109,6 +109,8 @@ def test_a_browser_may_call_with_cors(server: Running, tiny: Running) -> None:
     assert preflight.status_code == 200
     for reply in (preflight, server.http.get("/v1/models/tiny")):
         assert reply.headers["access-control-allow-origin"] == "*"
+        assert reply.headers["access-control-allow-methods"] == "POST, GET"
+        assert reply.headers["access-control-allow-headers"] == "Content-Type"
     assert "access-control-allow-origin" not in tiny.http.get("/v1/models/tiny").headers
 
 

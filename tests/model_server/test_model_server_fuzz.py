@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import httpx
 import mutants
 import pytest
 from example_models import export
+from lite_models import converted
 from model_servers import image_request, value_of
 
 from contract import tfserving_api as api
@@ -51,19 +53,27 @@ STRANGE_PATHS = (
 
 @pytest.fixture(scope="module")
 def server(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    """A process of its own, so that a crash is seen as one and its memory can be read."""
+    """A process of its own, so that a crash is seen as one and its memory can be read.
+
+    Version 1 of `tiny`, which `stable` names, is a TF Lite model.
+    """
     folder = tmp_path_factory.mktemp("fuzz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         export(folder / "examples" / "3")
+    tiny = shutil.copytree(exports, folder / "tiny")
+    (tiny / "1" / "model.tflite").write_bytes(
+        converted(exports / "1", ["serving_default", "combine", "echo"])
+    )
     config = folder / "models.config"
     config.write_text(
-        f'model_config_list {{ config {{ name: "tiny" base_path: "{exports}" model_platform: "tensorflow" '
+        f'model_config_list {{ config {{ name: "tiny" base_path: "{tiny}" model_platform: "tensorflow" '
         "model_version_policy { specific { versions: 1 versions: 2 } } "
         'version_labels { key: "stable" value: 1 } } '
         f'config {{ name: "examples" base_path: "{folder / "examples"}" model_platform: "tensorflow" }} }}'
     )
     arguments = (f"--model_config_file={config}", "--allow_version_labels_for_unavailable_models")
+    arguments += ("--prefer_tflite_model",)
     with child(*arguments, log=folder / "server.log") as started:
         yield started
 

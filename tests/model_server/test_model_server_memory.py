@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from model_servers import eventually, running, value_of
 
+from contract import tfserving_api as api
 from model_server.errors import Code, ServingError
 from model_server.runtime import memory
 from model_server.runtime.memory import MemoryGuard, Room
@@ -111,3 +112,29 @@ def test_the_check_can_be_left_out(
     arguments = ("--model_name=tiny", f"--model_base_path={tmp_path / 'tiny'}", "--check_memory=false")
     with running(*arguments) as server:
         assert value_of(server.predict()) == 1
+
+
+@pytest.mark.tensorflow
+def test_what_did_not_fit_is_loaded_when_another_model_leaves(
+    tmp_path: Path, publish: Callable[[Path, int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although its retries are used up and its files are what they were."""
+    for name in ("tiny", "other"):
+        publish(tmp_path / name, 1)
+    config = tmp_path / "models.config"
+    config.write_text(f"model_config_list {{ {entry(tmp_path, 'tiny')} {entry(tmp_path, 'other')} }}")
+    with running(f"--model_config_file={config}", "--max_num_load_retries=0") as server:
+        monkeypatch.setattr(memory, "room", lambda: Room(2**20, 2**30))
+        publish(tmp_path / "tiny", 2)
+        eventually(lambda: server.states() == {2: "END", 1: "AVAILABLE"})
+        monkeypatch.setattr(memory, "room", lambda: Room(2**30, 2**30))
+        request = api.ReloadConfigRequest()
+        kept = api.config_from_text(f"model_config_list {{ {entry(tmp_path, 'tiny')} }}")
+        request.config.CopyFrom(kept)
+        server.call(api.RELOAD_CONFIG, request, api.ReloadConfigResponse)
+        eventually(lambda: server.states() == {2: "AVAILABLE", 1: "END"})
+        assert value_of(server.predict()) == 2
+
+
+def entry(root: Path, name: str) -> str:
+    return f'config {{ name: "{name}" base_path: "{root / name}" model_platform: "tensorflow" }}'
