@@ -1,4 +1,4 @@
-"""The command line: `python -m gateway serve | bootstrap | check | migrate | token`.
+"""The command line: `python -m gateway serve | bootstrap | check | migrate | reindex | token`.
 
 Settings come from the environment.
 """
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bootstrap": (_bootstrap, "write rollout.json and models.config from the versions that are there"),
         "check": (_check, "validate the settings and reach every dependency"),
         "migrate": (_migrate, "bring the database to this version's schema"),
+        "reindex": (_reindex, "make the index of the datasets again from their files"),
     }
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name, (_, help_text) in commands.items():
@@ -79,6 +80,17 @@ def _migrate(settings: Settings) -> int:
     from gateway.adapters.database.migration import migrate
 
     print(f"gateway: the database has revision {migrate(settings.database)}")
+    return 0
+
+
+def _reindex(settings: Settings) -> int:
+    from gateway.wiring.datasets import reindexed
+
+    found = asyncio.run(reindexed(settings))
+    print(
+        f"gateway: {found.examples} examples indexed; {found.skipped} files are no examples, {found.copies} "
+        f"are copies under another label or split, {found.gone} rows had lost their file"
+    )
     return 0
 
 

@@ -16,7 +16,9 @@ from gateway.adapters.filesystem import FileModelStore
 from gateway.adapters.tfserving import TensorFlowServing
 from gateway.api import (
     audit,
+    datasets,
     history,
+    imports,
     inference,
     inference_metadata,
     models,
@@ -25,11 +27,15 @@ from gateway.api import (
     predictions,
     problems,
     rollout,
+    run_logs,
+    schedules,
     session,
+    training_runs,
 )
 from gateway.api.boundary import Boundary
 from gateway.api.protection import Protection
 from gateway.api.services import Services
+from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
 from gateway.background import repeat
 from gateway.metrics import Metrics
@@ -38,10 +44,13 @@ from gateway.serving.batching import BatchQueue
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
 from gateway.settings import AccessSettings, Settings
+from gateway.wiring.datasets import dataset_room
 from gateway.wiring.history import history_room
+from gateway.wiring.training import training_room
 
 RESOURCES = (
     *(predictions, history, models, rollout, audit, inference, inference_metadata),
+    *(datasets, imports, training_runs, run_logs, schedules),
     *(session, operations),
 )
 """Every file of routes; the hottest first."""
@@ -64,17 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(CORSMiddleware, **_cors(settings.access))
     app.add_middleware(Boundary, metrics=metrics)
     problems.install(app)
-    for resource in (
-        predictions,
-        history,
-        models,
-        rollout,
-        audit,
-        inference,
-        inference_metadata,
-        session,
-        operations,
-    ):
+    for resource in RESOURCES:
         app.router.routes.extend(resource.router.routes)  # include_router would match each request twice
     return app
 
@@ -101,16 +100,26 @@ async def running_services(settings: Settings, metrics: Metrics, guard: Guard) -
         ),
     ]
     try:
-        async with history_room(settings, metrics) as remembered:
+        async with (
+            history_room(settings, metrics) as remembered,
+            dataset_room(settings, metrics, remembered) as labelled,
+            training_room(settings, remembered.database, remembered.is_migrated, metrics) as training,
+        ):
             yield Services(
                 prediction=prediction,
                 history=remembered.service,
                 recorder=remembered.recorder,
                 audit=remembered.audit,
+                datasets=labelled.service,
+                intake=labelled.intake,
+                imports=labelled.imports,
+                training=training.runs,
+                schedules=training.schedules,
                 guard=guard,
                 rollouts=rollouts,
                 replicas=replicas,
                 uploads=Uploads(limits, metrics),
+                spooling=Spooling(settings.datasets, limits),
                 metrics=metrics,
             )
     finally:

@@ -33,7 +33,8 @@ GatewayError
 │   └── ReplicaRejectedError        it refused, or answered with, what cannot be right
 ├── StoreError                      a file of the model store cannot be used
 │   ├── CardError                   model_card.json is missing or unreadable
-│   └── RolloutFileError            rollout.json is unreadable
+│   ├── RolloutFileError            rollout.json is unreadable
+│   └── DatasetStoreError           a picture of the dataset store cannot be written or read
 └── ConfigurationError              the settings cannot work; the process does not start
 
 Domain errors know neither HTTP nor gRPC: gateway.api.problems maps them outward, and
@@ -181,6 +182,10 @@ class CardError(StoreError):
 
 class RolloutFileError(StoreError):
     """rollout.json is unreadable."""
+
+
+class DatasetStoreError(StoreError):
+    """A file of the dataset store cannot be written, moved or read, e.g. because the disk is full."""
 
 
 class ConfigurationError(GatewayError):

@@ -28,6 +28,8 @@ class Metrics:
         self._define_replicas()
         self._define_rollout()
         self._define_history()
+        self._define_datasets()
+        self._define_training()
 
     def _define_requests(self) -> None:
         self.requests = Counter(
@@ -133,6 +135,14 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _define_datasets(self) -> None:
+        self.dataset_files = Counter(
+            "gateway_dataset_files",
+            "Uploaded files: added, duplicate, conflict or refused.",
+            ["outcome"],
+            registry=self.registry,
+        )
+
     def _define_rollout(self) -> None:
         self.canary_fallbacks = Counter(
             "gateway_canary_fallbacks",
@@ -147,6 +157,16 @@ class Metrics:
             "gateway_versions_failed",
             "Versions that could not be brought to answer.",
             ["model"],
+            registry=self.registry,
+        )
+
+    def _define_training(self) -> None:
+        self.runs_ended = Counter(
+            "gateway_training_runs", "Training runs that ended, by how.", ["state"], registry=self.registry
+        )
+        self.control_lease = Gauge(
+            "gateway_control_lease",
+            "1 while this gateway follows the training runs and schedules.",
             registry=self.registry,
         )
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from contract.layout import RunPaths
 from contract.records import Preset, RunState, TrainingResult, TrainingSpec
 from trainer import fetch
-from trainer.errors import TrainerError
+from trainer.errors import BUSY_EXIT_CODE, BusyError, TrainerError
 from trainer.spec import new_run_id, write_spec
 
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.REJECTED: 0, RunState.CANCELLED: 143}
@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {where}: {first['msg']} (got {first['input']!r})", file=sys.stderr)
     except TrainerError as error:
         print(f"error: {error}", file=sys.stderr)
+        return BUSY_EXIT_CODE if isinstance(error, BusyError) else 1
     return 1
 
 

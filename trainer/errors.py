@@ -2,6 +2,7 @@
 
 TrainerError            the sentence a person reads
 ├── DataError           the dataset cannot be trained on as it is
+├── BusyError           another process works on this run
 └── CancelledError      somebody asked the run to stop
 """
 
@@ -24,3 +25,13 @@ class CancelledError(TrainerError):
     """Somebody asked the run to stop, by SIGTERM or by the run's `cancel` file."""
 
     code = "cancelled"
+
+
+class BusyError(TrainerError):
+    """Another process works on this run, and will end it."""
+
+    code = "busy"
+
+
+BUSY_EXIT_CODE = 75
+"""Of the command line, by which `trainer watch` tells it from a failure; sysexits.h calls it TEMPFAIL."""

@@ -30,7 +30,7 @@ from contract.records import (
 from trainer import data, model
 from trainer.candidate import Fitted, make_candidate
 from trainer.config import recipe_for
-from trainer.errors import CancelledError, TrainerError
+from trainer.errors import BusyError, CancelledError, TrainerError
 from trainer.fit import EpochReport, Fit, Hooks, StepReport
 from trainer.hardware import training_precision
 from trainer.progress import Reporter
@@ -75,7 +75,7 @@ def _sole_process(paths: layout.RunPaths) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise TrainerError(f"another process is working on run {paths.run_id}") from error
+            raise BusyError(f"another process is working on run {paths.run_id}") from error
         yield
 
 

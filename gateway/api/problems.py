@@ -67,6 +67,7 @@ KINDS: Mapping[type[GatewayError], ProblemKind] = {
     errors.ReplicaError: ProblemKind(502, "replica_failed", "The model server failed"),
     errors.CardError: ProblemKind(503, "card_unusable", "The version's model card cannot be used"),
     errors.RolloutFileError: ProblemKind(503, "rollout_unusable", "The model's rollout cannot be read"),
+    errors.DatasetStoreError: ProblemKind(503, "dataset_store", "The dataset store cannot be used"),
     errors.StoreError: ProblemKind(503, "store_unusable", "The model store cannot be used"),
     errors.ConfigurationError: ProblemKind(500, "configuration", "The gateway is not configured right"),
     GatewayError: ProblemKind(500, "internal", "The gateway failed"),

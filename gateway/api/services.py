@@ -9,13 +9,19 @@ from fastapi import Depends, Request
 
 from gateway.access.audit import AuditLog
 from gateway.access.guard import Guard
+from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
+from gateway.datasets.imports import ImportService
+from gateway.datasets.intake import Intake
+from gateway.datasets.service import DatasetService
 from gateway.history.recorder import Recorder
 from gateway.history.service import HistoryService
 from gateway.metrics import Metrics
 from gateway.rollouts.service import RolloutService
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
+from gateway.training.runs import TrainingService
+from gateway.training.schedules import ScheduleService
 
 
 @dataclass
@@ -34,10 +40,16 @@ class Services:
     history: HistoryService
     recorder: Recorder
     audit: AuditLog
+    datasets: DatasetService
+    intake: Intake
+    imports: ImportService
+    training: TrainingService
+    schedules: ScheduleService
     guard: Guard
     rollouts: RolloutService
     replicas: Replicas
     uploads: Uploads
+    spooling: Spooling
     metrics: Metrics
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from gateway.errors import UnknownNameError
+from gateway.errors import GatewayError, UnknownNameError
 from gateway.metrics import Metrics
 from gateway.ports.history import (
     Cursor,
+    FeedbackListener,
     History,
     HistoryFilter,
     MinuteRow,
@@ -20,7 +22,11 @@ from gateway.ports.history import (
     VersionAccuracy,
 )
 
+log = logging.getLogger(__name__)
+
 CSV_PAGE = 1000
+CSV_FIRST_PAGE = 100
+"""The first page is small, so that a download begins at once."""
 CSV_COLUMNS = (
     *("id", "at", "model", "version", "role", "label", "score", "margin", "entropy", "feedback"),
     *("filename", "caller", "request_id", "milliseconds", "picture"),
@@ -42,6 +48,11 @@ class HistoryService:
         self._history = history
         self._pictures = pictures
         self._metrics = metrics
+        self._listeners: list[FeedbackListener] = []
+
+    def tell(self, listener: FeedbackListener) -> None:
+        """Call `listener` after every feedback from now on."""
+        self._listeners.append(listener)
 
     async def page(
         self, wanted: HistoryFilter, after: Cursor | None, limit: int
@@ -79,7 +90,28 @@ class HistoryService:
         if label is not None:
             is_right = "yes" if label == row.label else "no"
             self._metrics.feedback_given.labels(row.model, row.version, is_right).inc()
+        await self._tell(row)
         return row
+
+    async def _tell(self, row: PredictionRow) -> None:
+        """The feedback is kept already, so a listener that fails takes nothing away."""
+        for listener in self._listeners:
+            try:
+                await listener(row)
+            except Exception as error:
+                is_foreseen = isinstance(error, GatewayError)
+                reason = f"{type(error).__name__}: {error}"
+                told = {"prediction": row.id, "reason": reason}
+                log.error("feedback did not become an example", extra=told, exc_info=not is_foreseen)
+
+    async def delete_picture(self, sha256: str) -> bool:
+        """Delete a kept picture; its predictions go on without it. False when there was none."""
+        extension = await self._history.extension_of(sha256)
+        if extension is None:
+            return False
+        await asyncio.to_thread(self._pictures.delete, sha256, extension)
+        await self._history.forget_pictures([sha256])
+        return True
 
     async def accuracies(self, model: str | None = None) -> Sequence[VersionAccuracy]:
         """Live accuracy: what people said about the answers of each version."""
@@ -95,11 +127,13 @@ class HistoryService:
         The first page is read before the first piece comes, so that an error can still be an answer.
         """
         after: Cursor | None = None
+        limit = CSV_FIRST_PAGE
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(CSV_COLUMNS)
         while True:
-            rows, after = await self.page(wanted, after, CSV_PAGE)
+            rows, after = await self.page(wanted, after, limit)
+            limit = CSV_PAGE
             writer.writerows(_csv_row(row) for row in rows)
             yield text.getvalue()
             text.seek(0)

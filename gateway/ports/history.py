@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -35,6 +35,10 @@ class PredictionRow:
     feedback: str | None = None
     feedback_at: int | None = None
     feedback_by: str | None = None
+
+
+FeedbackListener = Callable[[PredictionRow], Awaitable[None]]
+"""Is told of a prediction whose feedback was given, changed or taken back (then it is None)."""
 
 
 @dataclass(frozen=True, slots=True)

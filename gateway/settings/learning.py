@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway.settings.base import MEBIBYTE, Group
+from gateway.settings.base import MEBIBYTE, Group, Texts
 
 
 class DatasetSettings(Group):
@@ -34,3 +34,21 @@ class TrainingSettings(Group):
     directory; `kubernetes`: a Job from the template of a suspended CronJob."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """Interval in which unfinished runs and schedules are looked at."""
+    lease_seconds: float = Field(default=15.0, ge=1)
+    """How long the gateway that does so may be silent before another takes over."""
+    process_command: Texts = ()
+    """The trainer's command for `process`, to which `run --spec FILE` is added; empty: this gateway's own
+    Python with `-m trainer`."""
+    data_at_trainer: str | None = None
+    """The dataset store's path as the trainer sees it; None: the absolute path of `stores.data`."""
+    models_at_trainer: str | None = None
+    """The model store's, likewise."""
+    runs_at_trainer: str | None = None
+    """The runs folder's, likewise; used by `kubernetes` only."""
+    cron_job: str = Field(default="trainer", pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")
+    """The suspended CronJob whose template the Jobs are made from. A Job is called after it and the run's
+    id, in 63 characters."""
+    kubernetes_namespace: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    """None: the one that the gateway's own pod is in."""
+    kubernetes_timeout_seconds: float = Field(default=10.0, gt=0)
+    """Of one call to the Kubernetes API."""

@@ -18,6 +18,7 @@ from gateway.history.recorder import Recorder
 from gateway.history.retention import Retention
 from gateway.history.service import HistoryService
 from gateway.metrics import Metrics
+from gateway.ports.history import History, PictureStore
 from gateway.settings import Settings
 
 RETENTION_SECONDS = 3600.0
@@ -34,6 +35,10 @@ class HistoryRoom:
     audit: AuditLog
     database: Database
     """For the other rooms that keep rows."""
+    history: History
+    pictures: PictureStore
+    is_migrated: asyncio.Event
+    """Set when the tables are there."""
 
 
 @asynccontextmanager
@@ -45,18 +50,22 @@ async def history_room(settings: Settings, metrics: Metrics) -> AsyncIterator[Hi
     recorder = Recorder(history, pictures, settings.history, metrics)
     retention = Retention(history, pictures, settings.history)
 
+    is_migrated = asyncio.Event()
+
     async def migrated() -> None:
         await asyncio.to_thread(migrate_if_needed, settings.database)
 
     async def begin() -> None:
         await until_it_works(migrated, MIGRATION_SECONDS, "migrating the database")
+        is_migrated.set()
         recorder.start()
         await repeat(retention.step, RETENTION_SECONDS, "history retention")
 
     task = asyncio.create_task(begin())
     try:
         audit = AuditLog(SqlAuditStore(database), metrics)
-        yield HistoryRoom(HistoryService(history, pictures, metrics), recorder, audit, database)
+        service = HistoryService(history, pictures, metrics)
+        yield HistoryRoom(service, recorder, audit, database, history, pictures, is_migrated)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

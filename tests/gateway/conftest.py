@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from gateway_fakes import FakeModelServer, publish
 from gateway_harness import RunningGateway, StartGateway, running_gateway
+from postgresql import PostgreSQL, binaries
+from sqlalchemy import text
 
+from gateway.adapters.database.connection import make_engine
 from gateway.adapters.database.migration import migrate
+from gateway.adapters.database.tables import metadata
 from gateway.settings import DatabaseSettings, Settings
 
 
@@ -99,7 +103,8 @@ async def start_gateway(store: Path, fresh_database: Callable[[Path], str]) -> A
             # One call at a time, so that a held call holds its replica.
             predictor = {"targets": targets, "in_flight_per_replica": 1} | groups.pop("predictor", {})
             data = store.parent / "data"
-            stores = {"models": store, "data": data, "pictures": data / ".history"} | groups.pop("stores", {})
+            stores = {"models": store, "data": data, "pictures": data / ".history"}
+            stores |= {"runs": store.parent / "runs"} | groups.pop("stores", {})
             database = {"url": fresh_database(data)} | groups.pop("database", {})
             rollout = {"poll_seconds": 0.05} | groups.pop("rollout", {})
             history = {"flush_seconds": 0.01} | groups.pop("history", {})
@@ -120,3 +125,40 @@ async def start_gateway(store: Path, fresh_database: Callable[[Path], str]) -> A
 async def gateway(start_gateway: StartGateway, model_server: FakeModelServer) -> RunningGateway:
     """A gateway before one model server, ready to predict."""
     return await start_gateway(model_server)
+
+
+REQUIRED = os.environ.get("REKINDLE_REQUIRE_ALL_TESTS") == "1"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """A running PostgreSQL, shared by the session."""
+    if binaries() is None and not REQUIRED:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"), free_port()).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Settings of each database in turn, with the schema and no rows."""
+    if request.param == "sqlite":
+        return {}
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    settings = DatabaseSettings(url=server.url)
+    migrate(settings)
+    engine = make_engine(settings)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
+    engine.dispose()
+    return {"url": server.url}

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 MODEL = "/v1/models/shades"
 PATHS = {"model": "shades", "version": "1", "id": "0" * 32, "code": "too_large"}
+PATHS |= {"dataset": "animals", "sha256": "0" * 64}
 
 NEEDS = {
     ("POST", "/v1/models/{model}/predictions"): Role.PREDICT,
@@ -40,6 +41,27 @@ NEEDS = {
     ("PUT", "/v1/models/{model}/rollout"): Role.OPERATE,
     ("POST", "/v1/models/{model}/rollback"): Role.OPERATE,
     ("GET", "/v1/audit"): Role.OPERATE,
+    ("GET", "/v1/datasets"): Role.PREDICT,
+    ("DELETE", "/v1/datasets/{dataset}"): Role.OPERATE,
+    ("POST", "/v1/datasets/{dataset}/examples"): Role.LABEL,
+    ("GET", "/v1/datasets/{dataset}/examples"): Role.PREDICT,
+    ("GET", "/v1/datasets/{dataset}/examples/{id}"): Role.PREDICT,
+    ("GET", "/v1/datasets/{dataset}/examples/{id}/image"): Role.PREDICT,
+    ("PUT", "/v1/datasets/{dataset}/examples/{id}"): Role.LABEL,
+    ("DELETE", "/v1/datasets/{dataset}/examples/{id}"): Role.OPERATE,
+    ("DELETE", "/v1/pictures/{sha256}"): Role.OPERATE,
+    ("GET", "/v1/imports"): Role.PREDICT,
+    ("GET", "/v1/imports/{id}"): Role.PREDICT,
+    ("DELETE", "/v1/imports/{id}"): Role.LABEL,
+    ("POST", "/v1/training-runs"): Role.OPERATE,
+    ("GET", "/v1/training-runs"): Role.PREDICT,
+    ("GET", "/v1/training-runs/{id}"): Role.PREDICT,
+    ("DELETE", "/v1/training-runs/{id}"): Role.OPERATE,
+    ("GET", "/v1/training-runs/{id}/logs"): Role.PREDICT,
+    ("GET", "/v1/schedules"): Role.PREDICT,
+    ("POST", "/v1/schedules"): Role.OPERATE,
+    ("PUT", "/v1/schedules/{id}"): Role.OPERATE,
+    ("DELETE", "/v1/schedules/{id}"): Role.OPERATE,
     ("GET", "/v2"): Role.PREDICT,
     ("GET", "/v2/models/{model}"): Role.PREDICT,
     ("GET", "/v2/models/{model}/ready"): Role.PREDICT,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +12,10 @@ import pytest
 from gateway_fakes import LABELS, TOP_SCORE, FakeModelServer, eventually, picture
 from gateway_harness import RunningGateway, StartGateway
 from PIL import Image
-from postgresql import PostgreSQL, binaries
+from postgresql import PostgreSQL
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
-
-from gateway.adapters.database.connection import make_engine
-from gateway.adapters.database.migration import migrate
-from gateway.adapters.database.tables import metadata
-from gateway.settings import DatabaseSettings
 
 pytestmark = pytest.mark.anyio
-
-REQUIRED = os.environ.get("REKINDLE_REQUIRE_ALL_TESTS") == "1"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    import socket
-
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    """A running PostgreSQL, shared by the session."""
-    if binaries() is None and not REQUIRED:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"), free_port()).start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Settings of each database in turn, with the schema and no rows."""
-    if request.param == "sqlite":
-        return {}
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    settings = DatabaseSettings(url=server.url)
-    migrate(settings)
-    engine = make_engine(settings)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
-    engine.dispose()
-    return {"url": server.url}
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from contract.records import now
 from gateway.adapters.database.connection import Database
@@ -28,7 +28,8 @@ from gateway.ports.history import (
 )
 
 MICROSECONDS_A_MINUTE = 60_000_000
-_SHOWN = [predictions.c[name] for name in PredictionRow.__dataclass_fields__]
+_FIELDS = tuple(PredictionRow.__dataclass_fields__)
+_SHOWN = [predictions.c[name] for name in _FIELDS]
 
 
 class SqlHistory:
@@ -39,7 +40,10 @@ class SqlHistory:
 
     async def append(self, rows: Sequence[PredictionRow], files: Sequence[PictureFile]) -> None:
         """Insert pictures and predictions and add to the roll-ups, all in one transaction."""
-        await self._database.write(_append, rows, files)
+        try:
+            await self._database.write(_append, rows, files)
+        except IntegrityError:  # some are there already
+            await self._database.write(_append_new, rows, files)
 
     async def page(self, wanted: HistoryFilter, after: Cursor | None, limit: int) -> list[PredictionRow]:
         """The newest predictions that match, behind the cursor."""
@@ -92,11 +96,14 @@ def _append(connection: Connection, rows: Sequence[PredictionRow], files: Sequen
             for f in {file.sha256: file for file in files}.values()
         ]
         connection.execute(_insert(connection, pictures).on_conflict_do_nothing(), kept)
-    new = _without_known(connection, rows)
-    if new:
-        values = [asdict(row) for row in new]
-        connection.execute(_insert(connection, predictions).on_conflict_do_nothing(), values)
-        _roll_up(connection, new)
+    if rows:
+        values = [{name: getattr(row, name) for name in _FIELDS} for row in rows]
+        connection.execute(insert(predictions), values)
+        _roll_up(connection, rows)
+
+
+def _append_new(connection: Connection, rows: Sequence[PredictionRow], files: Sequence[PictureFile]) -> None:
+    _append(connection, _without_known(connection, rows), files)
 
 
 def _without_known(connection: Connection, rows: Sequence[PredictionRow]) -> list[PredictionRow]:

@@ -6,6 +6,7 @@ in a process of its own, because it costs 20 MB that a gateway would keep for ev
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def migrate(settings: DatabaseSettings) -> str:
     from alembic.config import Config
     from alembic.util import CommandError
 
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it names each of its plugins
     engine = make_engine(settings)
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))

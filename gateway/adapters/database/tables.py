@@ -118,6 +118,7 @@ imports = Table(
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("finished_at", BigInteger),
     Column("progress", JSON, nullable=False),
+    Column("report", JSON, nullable=False),  # of the first files; lists leave it out
     Column("error", Text),
 )
 

@@ -1,0 +1,1 @@
+"""Labelled pictures: how they come in, where they lie, how they are found, moved and deleted."""

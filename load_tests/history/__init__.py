@@ -1,0 +1,1 @@
+"""The prediction history with very many rows."""
