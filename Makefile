@@ -14,7 +14,7 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,12 @@ footprint: development ## Import time and memory of the gateway
 
 swap: development ## Publish versions under 16 clients: failures, seconds
 	$(IN_VENV) -m load_tests.swap
+
+history-pages: development ## Milliseconds of pages of a history of a million rows (ROWS="--url postgresql://…")
+	$(IN_VENV) -m load_tests.history.rows $(ROWS)
+
+gateway-cost: development ## What history, tokens and quotas cost beside a bare gateway (needs wrk)
+	$(IN_VENV) -m load_tests.gateway_cost
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
