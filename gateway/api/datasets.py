@@ -5,11 +5,9 @@ And DELETE /v1/pictures/{sha256}, which deletes one picture everywhere.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -17,6 +15,16 @@ from contract.layout import Split
 from contract.records import LabelName, Name
 from gateway.api import problems
 from gateway.api.access import LabelCaller, OperateCaller, PredictCaller
+from gateway.api.dataset_schemas import (
+    DatasetSchema,
+    DatasetsSchema,
+    DeletedDatasetSchema,
+    DeletedPictureSchema,
+    ExamplePageSchema,
+    ExampleSchema,
+    LabelSchema,
+    shown,
+)
 from gateway.api.headers import header
 from gateway.api.imports import ReportSchema, import_schema, report_schema
 from gateway.api.linger import answer_and_linger
@@ -24,68 +32,12 @@ from gateway.api.schemas import Schema, guarded_responses
 from gateway.api.services import ServicesDependency
 from gateway.datasets.ingest import Result
 from gateway.errors import InvalidParameterError, TooLargeError, UnknownNameError
-from gateway.ports.datasets import Example, ExampleFilter, Import, Source
+from gateway.ports.datasets import ExampleFilter, Import
 
 router = APIRouter(tags=["datasets"])
 
 MAX_PAGE = 500
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", examples=["0" * 64])]
-
-
-class DatasetSchema(Schema):
-    """How many examples a dataset has."""
-
-    name: str
-    examples: int
-    splits: dict[Split, dict[str, int]] = Field(description="Split → label → examples.")
-
-
-class DatasetsSchema(Schema):
-    """Every dataset."""
-
-    datasets: list[DatasetSchema]
-
-
-class ExampleSchema(Schema):
-    """One labelled picture."""
-
-    id: str = Field(description="The SHA-256 of the picture.")
-    dataset: str
-    split: Split = Field(description="A function of the id alone, unless the upload had a folder test/.")
-    label: str
-    extension: str
-    bytes: int
-    added_at: datetime
-    source: Source = Field(description="`index`: found by `python -m gateway reindex`.")
-    caller: str
-
-
-class ExamplePageSchema(Schema):
-    """Examples in the order of their ids."""
-
-    examples: list[ExampleSchema]
-    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null after the last.")
-
-
-class LabelSchema(Schema):
-    """What the picture truly shows."""
-
-    label: LabelName
-
-
-class DeletedDatasetSchema(Schema):
-    """What is gone."""
-
-    dataset: str
-    examples: int
-
-
-class DeletedPictureSchema(Schema):
-    """Where the picture was deleted."""
-
-    sha256: str
-    history: bool = Field(description="It was kept with predictions; they go on without it.")
-    examples: list[ExampleSchema]
 
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -278,21 +230,6 @@ async def delete_picture(
     await services.audit.record(caller, "picture.delete", sha256, detail)
     return DeletedPictureSchema(
         sha256=sha256, history=was_remembered, examples=[shown(example) for example in examples]
-    )
-
-
-def shown(example: Example) -> ExampleSchema:
-    """An example as the API shows it."""
-    return ExampleSchema(
-        id=example.sha256,
-        dataset=example.dataset,
-        split=example.split,
-        label=example.label,
-        extension=example.extension,
-        bytes=example.bytes,
-        added_at=datetime.fromtimestamp(example.added_at / 1_000_000, UTC),
-        source=example.source,
-        caller=example.caller,
     )
 
 
