@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -14,13 +15,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from gateway_fakes import FakeModelServer, eventually, picture
 from gateway_harness import RunningGateway, StartGateway, running_gateway
 
 from contract import layout
-from gateway.__main__ import main
 from gateway.adapters.datasets import FileDatasets
 from gateway.ports.datasets import Example
 from gateway.settings import Settings
@@ -231,8 +232,6 @@ async def test_reindex_makes_the_index_again_from_the_files(
     model_server: FakeModelServer,
     data: Path,
     database: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Found, moved, lost, copied and foreign files; who brought a known one stays."""
     gateway = await start_gateway(model_server, database=database)
@@ -253,15 +252,12 @@ async def test_reindex_makes_the_index_again_from_the_files(
     place.write_bytes(new)
     (place.parent / "holiday.png").write_bytes(new)
     (place.parent / f".{digest}.png").write_bytes(new)
-    monkeypatch.setenv("GATEWAY_STORES__DATA", str(data))
     url = database.get("url") or f"sqlite:///{data / 'gateway.sqlite3'}"
-    monkeypatch.setenv("GATEWAY_DATABASE__URL", url)
-    thread_result: list[int] = []
-    thread = threading.Thread(target=lambda: thread_result.append(main(["reindex"])))
-    thread.start()
-    await eventually(lambda: not thread.is_alive())
-    assert thread_result == [0]
-    said = capsys.readouterr().out
+    settings = {"GATEWAY_STORES__DATA": str(data), "GATEWAY_DATABASE__URL": url}
+    ran = await anyio.run_process(
+        [sys.executable, "-m", "gateway", "reindex"], env={**os.environ, **settings}
+    )
+    said = ran.stdout.decode()
     assert "4 examples indexed; " in said
     assert "1 are copies" in said
     assert "1 rows had lost their file" in said
