@@ -14,7 +14,7 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -83,6 +83,12 @@ history-pages: development ## Milliseconds of pages of a history of a million ro
 
 gateway-cost: development ## What history, tokens and quotas cost beside a bare gateway (needs wrk)
 	$(IN_VENV) -m load_tests.gateway_cost
+
+failover: development ## One of three model servers killed, then frozen, under load: failures, seconds
+	$(IN_VENV) -m load_tests.faults.replicas
+
+outage: development ## PostgreSQL away for a minute under load: failures, rows missing (needs PostgreSQL)
+	$(IN_VENV) -m load_tests.faults.database
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

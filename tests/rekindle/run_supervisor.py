@@ -3,6 +3,7 @@
 Started as `python run_supervisor.py LOG NAME[:BEHAVIOUR…] …`.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rekindle.supervisor import ChildFailedError, StopRequestedError, Supervisor
 
 FAKE_CHILD = str(Path(__file__).with_name("fake_child.py"))
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 log, *children = sys.argv[1:]
 console = Console()
 try:
