@@ -12,6 +12,7 @@ import sys
 
 from PIL import Image, ImageOps
 
+from contract import bare_pictures
 from contract.records import ImageSpec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -83,21 +84,6 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
     return {"TIFF": "tif", "MPO": "jpg"}.get(kind) or _EXTENSIONS[kind]
 
 
-_METADATA_MARKS = (
-    *(
-        b"Exif\0\0",
-        b"EXIF",
-        b"eXIf",
-        b"XMP",
-        b"http://ns.adobe.com/",
-        b"<x:xmpmeta",
-        b"Photoshop 3.0",
-        b"GPS",
-    ),
-    *(b"tEXt", b"zTXt", b"iTXt", b"ftypheic"),
-)
-"""What metadata begins with in JPEG, PNG and WebP. Pixels that happen to look so only cost an encoding."""
-
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 """Formats that are kept as they are when nothing is in them but the picture."""
 
@@ -111,40 +97,27 @@ def without_metadata(data: bytes) -> tuple[bytes, str]:
 
     Raises NotAnImageError.
     """
-    kind = _kind(data)
-    if kind in _EXTENSIONS and _is_bare(data, kind):
+    kind = bare_pictures.kind_of(data)
+    if bare_pictures.is_bare(data):
         return data, _EXTENSIONS[kind]
     image = _open(data, MAX_PIXELS)
     try:
         upright = _oriented(image)
         file = io.BytesIO()
         if kind == "JPEG":
-            upright.convert("RGB").save(file, "JPEG", quality=95)
+            _without_info(upright, "RGB").save(file, "JPEG", quality=95)
             return file.getvalue(), "jpg"
-        bare = Image.frombytes("RGBA", upright.size, upright.convert("RGBA").tobytes())
+        bare = _without_info(upright, "RGBA")
         is_opaque = bare.getchannel("A").getextrema() == (255, 255)
         (bare.convert("RGB") if is_opaque else bare).save(file, "PNG")
     except Exception as error:  # as in `decode`
-        raise NotAnImageError(f"the {kind} data is truncated or corrupt: {error}") from error
+        raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
     return file.getvalue(), "png"
 
 
-def _kind(data: bytes) -> str:
-    """The format by its first bytes: a fiftieth of what opening the picture costs."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    return "WEBP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else "another"
-
-
-def _is_bare(data: bytes, kind: str) -> bool:
-    """Nothing that looks like metadata anywhere, and nothing behind the picture's end."""
-    if kind == "JPEG" and (not data.endswith(b"\xff\xd9") or b"\xff\xfe" in data[:65536]):  # FFFE: a comment
-        return False
-    if kind == "PNG" and not data.endswith(b"IEND\xaeB`\x82"):
-        return False
-    return not any(mark in data for mark in _METADATA_MARKS)
+def _without_info(image: Image.Image, mode: str) -> Image.Image:
+    """The pixels alone: `save` writes comments and more from what else Pillow read."""
+    return Image.frombytes(mode, image.size, image.convert(mode).tobytes())
 
 
 def encode_png(pixels: bytes, height: int, width: int) -> bytes:
