@@ -1,14 +1,19 @@
 """`python -m gateway bootstrap`: name the versions before the model servers start.
 
 A model server needs a models.config to start from, and opens its port only once something is loaded.
-This takes the same step as the running gateway, without waiting for servers that are not there yet.
+This takes the same step as the running gateway, without waiting for servers that are not there yet; into a
+store without versions it first brings the bundled ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from contract.layout import ModelPaths, model_names, publish
+from contract.records import ModelCard
 from gateway.adapters.filesystem import FileModelStore
+from gateway.errors import StoreError
 from gateway.metrics import Metrics
 from gateway.ports.serving import VersionStatus
 from gateway.rollouts.service import RolloutService
@@ -18,6 +23,8 @@ from gateway.settings import Settings
 
 async def bootstrap(settings: Settings) -> Sequence[str]:
     """Write what is missing; return a line for each model. Raises StoreError."""
+    if settings.stores.bundled is not None:
+        bring(settings.stores.bundled, settings.stores.models)
     service = RolloutService(
         FileModelStore(settings.stores.models),
         _nobody,
@@ -28,6 +35,23 @@ async def bootstrap(settings: Settings) -> Sequence[str]:
     await service.step(with_servers=False)
     lines = [_line(state) for state in service.models()]
     return lines or [f"{settings.stores.models}: no model with a complete version yet"]
+
+
+def bring(bundled: Path, store: Path) -> None:
+    """Publish the newest bundled version of each model that the store has no version of. Raises StoreError.
+
+    Under its own run's id, so that of two that start at once only one publishes.
+    """
+    for name in model_names(bundled):
+        source, target = ModelPaths(bundled, name), ModelPaths(store, name)
+        if target.versions():
+            continue
+        newest = source.versions()[-1]
+        try:
+            card = ModelCard.model_validate_json(source.card(newest).read_bytes())
+            publish(source.version(newest), target, card.run_id)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"the bundled model {name!r} cannot be brought into {store}: {error}") from error
 
 
 async def _nobody(model: str) -> Mapping[str, Mapping[int, VersionStatus]]:

@@ -17,6 +17,9 @@ class StoreSettings(Group):
     """The directories of the training runs: <run_id>/spec.json, progress.jsonl, result.json."""
     pictures: Path = Path("data/.history")
     """The pictures of the prediction history, by content hash; hidden from the dataset store's readers."""
+    bundled: Path | None = None
+    """A folder laid out like a model store: `bootstrap` brings the newest version of each of its models into
+    a store that has none of that model. None: nothing."""
     models_at_server: str | None = None
     """The model store's path as the model server sees it; None: the absolute path of `models`."""
 

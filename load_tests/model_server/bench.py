@@ -29,6 +29,8 @@ LOADS = ((1, 1), (1, 8), (1, 32), (8, 1), (8, 8), (64, 1), (64, 2), (64, 8))
 """Images a request, connections."""
 SIDE = 32
 CLASSES = 10
+REST_MS = 0.5
+"""Between two raw calls: about what client and gRPC take between two requests of one connection."""
 CONTENDERS = ("merging", "alone", "unfolded", "bfloat16")
 """As it is; and with one thing changed."""
 
@@ -56,12 +58,13 @@ class Raw:
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 
-    def run(self, batch: int, seconds: float) -> Run:
+    def run(self, batch: int, seconds: float, pause_ms: float = 0.0) -> Run:
         """Call with `batch` images for that long."""
         assert self._process.stdin is not None
-        print(batch, seconds, file=self._process.stdin, flush=True)
+        print(batch, seconds, pause_ms, file=self._process.stdin, flush=True)
         said = json.loads(self._read())
-        return Run("raw", batch, 1, batch * said["calls"] / said["seconds"], said["median_ms"], 0.0)
+        name = "raw, rested" if pause_ms else "raw"
+        return Run(name, batch, 1, batch * said["calls"] / said["seconds"], said["median_ms"], 0.0)
 
 
 @contextmanager
@@ -97,6 +100,7 @@ def measure(contender: str, server: Child, model: str, batch: int, connections: 
 def one_round(servers: dict[str, Child], raw: Raw, floor: Child, model: str, seconds: float) -> Iterator[Run]:
     """Every load, every contender."""
     yield measure("echo", floor, model, 1, 1, seconds)
+    yield raw.run(1, seconds, REST_MS)
     for batch, connections in LOADS:
         if connections == 1:
             yield raw.run(batch, seconds)
@@ -186,9 +190,11 @@ def report(runs: list[Run], machine: dict[str, Any]) -> None:
     print("\n".join(table(found)))
     overhead = found["merging", 1, 1].median_ms - found["raw", 1, 1].median_ms
     floor = found["echo", 1, 1].median_ms
+    rest = found["raw, rested", 1, 1].median_ms - found["raw", 1, 1].median_ms
     print(f"\noverhead a request at batch 1, one connection: {overhead:.2f} ms")
-    print(f"of which the client and gRPC without a model server take {floor:.2f} ms")
-    figures = {"hardware": machine, "overhead_ms": overhead, "floor_ms": floor}
+    print(f"of which the client and gRPC without a model server take {floor:.2f} ms,")
+    print(f"and TensorFlow's threads, asleep since the last call, {rest:.2f} ms")
+    figures = {"hardware": machine, "overhead_ms": overhead, "floor_ms": floor, "rest_ms": rest}
     runs_of_all = [asdict(run) for run in runs]
     RESULTS.write_text(json.dumps({**figures, "runs": runs_of_all}, indent=1) + "\n")
 

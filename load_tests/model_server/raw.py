@@ -1,7 +1,8 @@
 """The raw TensorFlow call, as a process of its own: what a model server's answers are measured against.
 
-Reads `BATCH SECONDS` a line and prints, as JSON, the calls, the seconds and the median of a call in ms. One
-thread calls the session without a pause; TensorFlow's pools are as large as the machine.
+Reads `BATCH SECONDS PAUSE` a line and prints, as JSON, the calls, the seconds and the median of a call in ms.
+One thread calls the session, with PAUSE milliseconds between two calls: during a pause TensorFlow's threads
+fall asleep, as they do in a server that waits for its next request. The pools are as large as the machine.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
     generator = np.random.default_rng(1)
     print("ready", flush=True)
     for line in sys.stdin:
-        batch, seconds = int(line.split()[0]), float(line.split()[1])
+        batch, seconds, pause = int(line.split()[0]), float(line.split()[1]), float(line.split()[2]) / 1000
         images = generator.integers(0, 256, (batch, side, side, 3), np.uint8)
         for _ in range(5):
             call(images)
@@ -46,6 +47,8 @@ def main() -> None:
         while (now := time.perf_counter()) - started < seconds:
             call(images)
             waits.append(time.perf_counter() - now)
+            if pause:
+                time.sleep(pause)
         elapsed = time.perf_counter() - started
         median = statistics.median(waits) * 1000
         print(json.dumps({"calls": len(waits), "seconds": elapsed, "median_ms": median}), flush=True)

@@ -222,6 +222,19 @@ def test_bootstrap_of_an_empty_store(tmp_path: Path) -> None:
     assert api.config_from_text(layout.models_config(tmp_path).read_text()).HasField("model_config_list")
 
 
+def test_bootstrap_brings_the_bundled_model_into_an_empty_store(store: Path, tmp_path: Path) -> None:
+    """The newest bundled version comes once; a store that has a version of the model is left alone."""
+    publish(store, 2)
+    empty = tmp_path / "empty"
+    for _ in range(2):
+        ran = command("bootstrap", STORES__MODELS=str(empty), STORES__BUNDLED=str(store))
+        assert (ran.returncode, ran.stdout) == (0, "shades: stable is version 1\n")
+        assert layout.ModelPaths(empty, "shades").versions() == [1]
+    publish(store, 3)
+    command("bootstrap", STORES__MODELS=str(empty), STORES__BUNDLED=str(store))
+    assert layout.ModelPaths(empty, "shades").versions() == [1]
+
+
 def test_check_says_what_is_missing(
     store: Path, start_model_server: Callable[..., FakeModelServer], tmp_path: Path
 ) -> None:
