@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 from gateway import logs
 from gateway.access.callers import Role
 from gateway.access.tokens import create
 from gateway.errors import GatewayError
-from gateway.settings import Settings, load_settings
+from gateway.settings import ProcessRole, Settings, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name, (_, help_text) in commands.items():
         subparsers.add_parser(name, help=help_text)
+    subparsers.choices["serve"].add_argument(
+        "--role",
+        dest="serve_as",
+        choices=get_args(ProcessRole),
+        help="what to serve, instead of GATEWAY_SERVER__ROLE",
+    )
     token = subparsers.add_parser("token", help="make a token and the line for the tokens file")
     token.add_argument("name", help="of the caller; it stands in the history and the audit log")
     token.add_argument("role", type=Role.of, help=f"one of: {', '.join(map(str, Role))}")
@@ -38,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.command == "token":
             return _token(chosen.name, chosen.role)
+        if role := getattr(chosen, "serve_as", None):
+            os.environ["GATEWAY_SERVER__ROLE"] = role
         return commands[chosen.command][0](load_settings())
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)

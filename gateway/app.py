@@ -1,59 +1,27 @@
-"""The composition root: the only module that names concrete adapters, and where everything is closed."""
+"""The composition root: which rooms a process has, by its role; each is built in gateway.wiring."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import fields
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.access.guard import Guard
-from gateway.adapters.discovery import Discovery
-from gateway.adapters.filesystem import FileModelStore
-from gateway.adapters.tfserving import TensorFlowServing
-from gateway.api import (
-    audit,
-    datasets,
-    history,
-    imports,
-    inference,
-    inference_metadata,
-    models,
-    openapi,
-    operations,
-    predictions,
-    problems,
-    rollout,
-    run_logs,
-    schedules,
-    session,
-    training_runs,
-)
+from gateway.api import openapi, problems
 from gateway.api.boundary import Boundary
 from gateway.api.protection import Protection
-from gateway.api.services import Services
+from gateway.api.resources import routes_of
+from gateway.api.services import ControlServices, Services
 from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
-from gateway.background import repeat
 from gateway.metrics import Metrics
-from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import BatchQueue
-from gateway.serving.prediction import PredictionService
-from gateway.serving.replicas import Replicas
 from gateway.settings import AccessSettings, Settings
-from gateway.wiring.datasets import dataset_room
-from gateway.wiring.history import history_room
-from gateway.wiring.training import training_room
-
-RESOURCES = (
-    *(predictions, history, models, rollout, audit, inference, inference_metadata),
-    *(datasets, imports, training_runs, run_logs, schedules),
-    *(session, operations),
-)
-"""Every file of routes; the hottest first."""
+from gateway.wiring.history import HistoryRoom, history_room
+from gateway.wiring.serving import serving_room
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -68,66 +36,61 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = openapi.describe(FastAPI(lifespan=lifespan, redoc_url=None))
-    app.add_middleware(Protection, guard=guard)
+    app.state.metrics = metrics
+    app.add_middleware(Protection, guard=guard, at_once=settings.limits.requests_at_once)
     if settings.access.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings.access))
     app.add_middleware(Boundary, metrics=metrics)
     problems.install(app)
-    for resource in RESOURCES:
-        app.router.routes.extend(resource.router.routes)  # include_router would match each request twice
+    has_metrics = settings.server.metrics_port is None
+    # include_router would match each request twice
+    app.router.routes.extend(routes_of(settings.server.role, has_metrics=has_metrics))
     return app
 
 
 @asynccontextmanager
 async def running_services(settings: Settings, metrics: Metrics, guard: Guard) -> AsyncIterator[Services]:
-    """Build the services in the order of their needs, follow store and replicas, close in reverse."""
-    predictor, limits = settings.predictor, settings.limits
-    queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
-    replicas = Replicas(
-        Discovery(predictor.targets),
-        TensorFlowServing,
-        queue,
-        metrics,
-        in_flight=predictor.in_flight_per_replica,
+    """Build the rooms of the role in the order of their needs; close them in reverse."""
+    async with AsyncExitStack() as rooms:
+        remembered = await rooms.enter_async_context(history_room(settings, metrics))
+        serving = await rooms.enter_async_context(serving_room(settings, metrics, remembered.database))
+        services = Services(
+            prediction=serving.prediction,
+            rollouts=serving.rollouts,
+            replicas=serving.replicas,
+            recorder=remembered.recorder,
+            guard=guard,
+            uploads=Uploads(settings.limits, metrics),
+            metrics=metrics,
+        )
+        if settings.server.role != "predict":
+            services = await _with_control(services, settings, rooms, remembered)
+        yield services
+
+
+async def _with_control(
+    services: Services, settings: Settings, rooms: AsyncExitStack, remembered: HistoryRoom
+) -> ControlServices:
+    """The rooms that a predicting process neither has nor imports."""
+    from gateway.wiring.datasets import dataset_room
+    from gateway.wiring.training import training_room
+
+    metrics, database = services.metrics, remembered.database
+    labelled = await rooms.enter_async_context(dataset_room(settings, metrics, remembered))
+    training = await rooms.enter_async_context(
+        training_room(settings, database, remembered.is_migrated, metrics)
     )
-    rollouts = rollout_service(settings, metrics, replicas)
-    prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, settings.decode)
-    await rollouts.refresh()  # the first request already knows the models
-    followers = [
-        asyncio.create_task(repeat(replicas.resolve, predictor.resolve_seconds, "resolving the replicas")),
-        asyncio.create_task(
-            repeat(rollouts.step, settings.rollout.poll_seconds, "following the model store")
-        ),
-    ]
-    try:
-        async with (
-            history_room(settings, metrics) as remembered,
-            dataset_room(settings, metrics, remembered) as labelled,
-            training_room(settings, remembered.database, remembered.is_migrated, metrics) as training,
-        ):
-            yield Services(
-                prediction=prediction,
-                history=remembered.service,
-                recorder=remembered.recorder,
-                audit=remembered.audit,
-                datasets=labelled.service,
-                intake=labelled.intake,
-                imports=labelled.imports,
-                training=training.runs,
-                schedules=training.schedules,
-                guard=guard,
-                rollouts=rollouts,
-                replicas=replicas,
-                uploads=Uploads(limits, metrics),
-                spooling=Spooling(settings.datasets, limits),
-                metrics=metrics,
-            )
-    finally:
-        for follower in followers:
-            follower.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
-        await replicas.aclose()
-        prediction.close()
+    return ControlServices(
+        **{each.name: getattr(services, each.name) for each in fields(services)},
+        history=remembered.service,
+        audit=remembered.audit,
+        datasets=labelled.service,
+        intake=labelled.intake,
+        imports=labelled.imports,
+        spooling=Spooling(settings.datasets, settings.limits),
+        training=training.runs,
+        schedules=training.schedules,
+    )
 
 
 def _cors(access: AccessSettings) -> dict[str, Any]:
@@ -137,14 +100,3 @@ def _cors(access: AccessSettings) -> dict[str, Any]:
         "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
         "expose_headers": ["X-Request-Id", "Retry-After", "Location"],
     }
-
-
-def rollout_service(settings: Settings, metrics: Metrics, replicas: Replicas) -> RolloutService:
-    """The rollout service over the model store of the settings."""
-    return RolloutService(
-        FileModelStore(settings.stores.models),
-        replicas.versions,
-        metrics,
-        server_path=settings.stores.server_path,
-        load_timeout_seconds=settings.rollout.load_timeout_seconds,
-    )

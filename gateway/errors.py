@@ -11,6 +11,7 @@ GatewayError
 │   ├── UnknownModelError           no model of that name
 │   ├── UnknownVersionError         no such version of the model
 │   ├── UnknownNameError            nothing else of that name: a prediction, dataset, run, import …
+│   ├── OtherRoleError              gateways of another role serve this
 │   └── ConflictError               what is asked for contradicts what is
 │       ├── RunActiveError          the model has an active training run
 │       └── BaseDataMissingError    the data that a run builds on is not there
@@ -19,7 +20,7 @@ GatewayError
 │   ├── ForbiddenError              the role does not suffice
 │   ├── ForeignOriginError          a write from a page of another site, or to another host's name
 │   └── RateLimitedError            too many requests in this time
-├── OverloadedError                 the queue or the memory for bodies is full
+├── OverloadedError                 the queue, the memory for bodies or the places are full
 ├── UnavailableError                nothing can answer now; later it may
 │   ├── NoReplicaError              no model server can be reached
 │   ├── NoVersionError              no version of the model is AVAILABLE
@@ -88,6 +89,10 @@ class UnknownNameError(RequestError):
     """There is no prediction, picture, dataset, example, run, import or schedule of that name."""
 
 
+class OtherRoleError(RequestError):
+    """The route is there, but served by gateways of another role."""
+
+
 class ConflictError(RequestError):
     """What is asked for contradicts the state that things are in."""
 
@@ -125,7 +130,7 @@ class RateLimitedError(AccessError):
 
 
 class OverloadedError(GatewayError):
-    """The queue, or the memory for request bodies, is full."""
+    """The queue, the memory for request bodies, or the number of requests at once is full."""
 
 
 class UnavailableError(GatewayError):

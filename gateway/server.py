@@ -15,9 +15,11 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 
 from gateway.access.guard import is_loopback
 from gateway.errors import ConfigurationError
+from gateway.metrics import Metrics
 from gateway.settings import ServerSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,8 @@ def serve(app: FastAPI, settings: Settings) -> None:
     """Serve until a signal. Raises ConfigurationError when the address cannot be used."""
     listener = listen(settings.server, is_protected=settings.access.is_protected)
     host, port = listener.getsockname()[:2]
+    if settings.server.metrics_port is not None:
+        _serve_metrics(app.state.metrics, settings.server)
     log.info("listening", extra={"url": f"http://{f'[{host}]' if ':' in host else host}:{port}"})
     config = uvicorn.Config(
         app,
@@ -83,6 +87,18 @@ def serve(app: FastAPI, settings: Settings) -> None:
         timeout_graceful_shutdown=int(settings.server.shutdown_seconds) or 1,
     )
     DrainingServer(config, app, settings.server.drain_seconds).run(sockets=[listener])
+
+
+def _serve_metrics(metrics: Metrics, settings: ServerSettings) -> None:
+    """On a thread and a port of their own, which ends with the process."""
+    try:
+        server, _ = start_http_server(settings.metrics_port or 0, settings.host, metrics.registry)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot serve metrics on {settings.host}:{settings.metrics_port}: {error.strerror or error}; "
+            "choose another port by GATEWAY_SERVER__METRICS_PORT"
+        ) from error
+    log.info("metrics", extra={"url": f"http://{settings.host}:{server.server_port}/metrics"})
 
 
 def listen(settings: ServerSettings, *, is_protected: bool = False) -> socket.socket:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from gateway.api.access import OperateCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import Schema, guarded_responses
-from gateway.api.services import ServicesDependency
+from gateway.api.services import ControlDependency
 from gateway.errors import InvalidParameterError
 
 router = APIRouter(tags=["audit"])
@@ -38,7 +38,7 @@ class AuditPageSchema(Schema):
 
 @router.get("/v1/audit", summary="Who did what", responses=guarded_responses(422, 503))
 async def list_audit(
-    services: ServicesDependency,
+    services: ControlDependency,
     _: OperateCaller,
     target: Annotated[str | None, Query(min_length=1, max_length=255, description="E.g. a model.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,

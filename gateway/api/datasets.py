@@ -29,7 +29,7 @@ from gateway.api.headers import header
 from gateway.api.imports import ReportSchema, import_schema, report_schema
 from gateway.api.linger import answer_and_linger
 from gateway.api.schemas import Schema, guarded_responses
-from gateway.api.services import ServicesDependency
+from gateway.api.services import ControlDependency
 from gateway.datasets.ingest import Result
 from gateway.errors import InvalidParameterError, TooLargeError, UnknownNameError
 from gateway.ports.datasets import ExampleFilter, Import
@@ -69,7 +69,7 @@ _UPLOAD: dict[str, Any] = {
 
 
 @router.get("/v1/datasets", summary="List datasets", responses=guarded_responses(503))
-async def list_datasets(services: ServicesDependency, _: PredictCaller) -> DatasetsSchema:
+async def list_datasets(services: ControlDependency, _: PredictCaller) -> DatasetsSchema:
     """Every dataset with the number of its examples by split and label."""
     datasets: dict[str, dict[Split, dict[str, int]]] = {}
     for row in await services.datasets.counts():
@@ -87,7 +87,7 @@ async def list_datasets(services: ServicesDependency, _: PredictCaller) -> Datas
 )
 async def delete_dataset(
     dataset: Name,
-    services: ServicesDependency,
+    services: ControlDependency,
     caller: OperateCaller,
     confirm: Annotated[str, Query(max_length=63, description="The dataset's name again.")],
 ) -> DeletedDatasetSchema:
@@ -112,7 +112,7 @@ async def delete_dataset(
     openapi_extra=_UPLOAD,
 )
 async def add_examples(
-    dataset: Name, request: Request, services: ServicesDependency, caller: LabelCaller
+    dataset: Name, request: Request, services: ControlDependency, caller: LabelCaller
 ) -> Response:
     """Pictures with labels, or an archive of class folders; a picture is known by its content.
 
@@ -142,7 +142,7 @@ async def add_examples(
 )
 async def list_examples(
     dataset: Name,
-    services: ServicesDependency,
+    services: ControlDependency,
     _: PredictCaller,
     split: Split | None = None,
     label: LabelName | None = None,
@@ -160,7 +160,7 @@ async def list_examples(
     responses=guarded_responses(404, 422, 503),
 )
 async def show_example(
-    dataset: Name, id: Sha256, services: ServicesDependency, _: PredictCaller
+    dataset: Name, id: Sha256, services: ControlDependency, _: PredictCaller
 ) -> ExampleSchema:
     """One example."""
     return shown(await services.datasets.find(dataset, id))
@@ -175,7 +175,7 @@ async def show_example(
         **guarded_responses(404, 422, 503),
     },
 )
-async def show_image(dataset: Name, id: Sha256, services: ServicesDependency, _: PredictCaller) -> Response:
+async def show_image(dataset: Name, id: Sha256, services: ControlDependency, _: PredictCaller) -> Response:
     """The picture as it was uploaded."""
     content, media_type = await services.datasets.picture(dataset, id)
     return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})
@@ -187,7 +187,7 @@ async def show_image(dataset: Name, id: Sha256, services: ServicesDependency, _:
     responses=guarded_responses(404, 422, 503),
 )
 async def relabel_example(
-    dataset: Name, id: Sha256, body: LabelSchema, services: ServicesDependency, caller: LabelCaller
+    dataset: Name, id: Sha256, body: LabelSchema, services: ControlDependency, caller: LabelCaller
 ) -> ExampleSchema:
     """The picture moves below the label; its split stays."""
     example, before = await services.datasets.relabel(dataset, id, body.label)
@@ -203,7 +203,7 @@ async def relabel_example(
     responses=guarded_responses(404, 422, 503),
 )
 async def delete_example(
-    dataset: Name, id: Sha256, services: ServicesDependency, caller: OperateCaller
+    dataset: Name, id: Sha256, services: ControlDependency, caller: OperateCaller
 ) -> ExampleSchema:
     """The example that is gone."""
     example = await services.datasets.find(dataset, id)
@@ -216,7 +216,7 @@ async def delete_example(
     "/v1/pictures/{sha256}", summary="Delete a picture everywhere", responses=guarded_responses(404, 422, 503)
 )
 async def delete_picture(
-    sha256: Sha256, services: ServicesDependency, caller: OperateCaller
+    sha256: Sha256, services: ControlDependency, caller: OperateCaller
 ) -> DeletedPictureSchema:
     """From every dataset and from the history, whose predictions go on without it.
 

@@ -14,7 +14,7 @@ from contract.records import LabelName
 from gateway.api.access import LabelCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import ClassificationSchema, Schema, guarded_responses
-from gateway.api.services import ServicesDependency
+from gateway.api.services import ControlDependency
 from gateway.errors import InvalidParameterError
 from gateway.ports.history import FeedbackFilter, HistoryFilter, PredictionRow
 
@@ -83,7 +83,7 @@ Wanted = Annotated[HistoryFilter, Depends(_filter)]
 
 @router.get("/v1/predictions", summary="List predictions", responses=guarded_responses(422, 503))
 async def list_predictions(
-    services: ServicesDependency,
+    services: ControlDependency,
     _: PredictCaller,
     wanted: Wanted,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
@@ -102,7 +102,7 @@ async def list_predictions(
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **guarded_responses(422, 503)},
 )
-async def download_predictions(services: ServicesDependency, _: PredictCaller, wanted: Wanted) -> Response:
+async def download_predictions(services: ControlDependency, _: PredictCaller, wanted: Wanted) -> Response:
     """All predictions that match, newest first; cells that a spreadsheet would run are made text."""
     pieces = services.history.csv(wanted)
     first = await anext(pieces)
@@ -118,7 +118,7 @@ async def download_predictions(services: ServicesDependency, _: PredictCaller, w
 
 @router.get("/v1/predictions/{id}", summary="Show a prediction", responses=guarded_responses(404, 422, 503))
 async def show_prediction(
-    id: PredictionId, services: ServicesDependency, _: PredictCaller
+    id: PredictionId, services: ControlDependency, _: PredictCaller
 ) -> RememberedSchema:
     """One remembered prediction; it is there within a second of its answer."""
     return shown(await services.history.find(id))
@@ -133,7 +133,7 @@ async def show_prediction(
         **guarded_responses(404, 422, 503),
     },
 )
-async def show_picture(id: PredictionId, services: ServicesDependency, _: PredictCaller) -> Response:
+async def show_picture(id: PredictionId, services: ControlDependency, _: PredictCaller) -> Response:
     """The picture as it was kept: without EXIF, GPS and other metadata."""
     content, media_type = await services.history.picture(id)
     return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})
@@ -145,7 +145,7 @@ async def show_picture(id: PredictionId, services: ServicesDependency, _: Predic
     responses=guarded_responses(404, 422, 503),
 )
 async def give_feedback(
-    id: PredictionId, body: FeedbackSchema, services: ServicesDependency, caller: LabelCaller
+    id: PredictionId, body: FeedbackSchema, services: ControlDependency, caller: LabelCaller
 ) -> RememberedSchema:
     """Set the true label; a second time replaces the first."""
     return shown(await services.history.give_feedback(id, body.label, caller.name))
@@ -157,7 +157,7 @@ async def give_feedback(
     responses=guarded_responses(404, 422, 503),
 )
 async def take_feedback_back(
-    id: PredictionId, services: ServicesDependency, caller: LabelCaller
+    id: PredictionId, services: ControlDependency, caller: LabelCaller
 ) -> RememberedSchema:
     """The prediction counts as not looked at again."""
     return shown(await services.history.give_feedback(id, None, caller.name))

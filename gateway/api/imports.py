@@ -13,7 +13,7 @@ from contract.layout import Split
 from gateway.api.access import LabelCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import Schema, guarded_responses
-from gateway.api.services import ServicesDependency
+from gateway.api.services import ControlDependency
 from gateway.ports.datasets import FileReport, Import, ImportState, Outcome, Progress
 
 router = APIRouter(tags=["datasets"])
@@ -74,7 +74,7 @@ class ImportPageSchema(Schema):
 
 @router.get("/v1/imports", summary="List imports", responses=guarded_responses(422, 503))
 async def list_imports(
-    services: ServicesDependency,
+    services: ControlDependency,
     _: PredictCaller,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -87,7 +87,7 @@ async def list_imports(
 
 
 @router.get("/v1/imports/{id}", summary="Show an import", responses=guarded_responses(404, 422, 503))
-async def show_import(id: ImportId, services: ServicesDependency, _: PredictCaller) -> ImportSchema:
+async def show_import(id: ImportId, services: ControlDependency, _: PredictCaller) -> ImportSchema:
     """State, progress and report of a large upload."""
     return import_schema(await services.imports.find(id))
 
@@ -95,7 +95,7 @@ async def show_import(id: ImportId, services: ServicesDependency, _: PredictCall
 @router.delete(
     "/v1/imports/{id}", summary="Cancel an import", responses=guarded_responses(404, 409, 422, 503)
 )
-async def cancel_import(id: ImportId, services: ServicesDependency, caller: LabelCaller) -> ImportSchema:
+async def cancel_import(id: ImportId, services: ControlDependency, caller: LabelCaller) -> ImportSchema:
     """It ends within seconds; what was imported stays."""
     cancelled = await services.imports.cancel(id)
     await services.audit.record(caller, "import.cancel", cancelled.dataset, {"import": id})

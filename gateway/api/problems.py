@@ -43,6 +43,7 @@ KINDS: Mapping[type[GatewayError], ProblemKind] = {
     errors.SlowBodyError: ProblemKind(408, "slow_body", "The body did not arrive in time"),
     errors.UnknownModelError: ProblemKind(404, "unknown_model", "There is no such model"),
     errors.UnknownVersionError: ProblemKind(404, "unknown_version", "The model has no such version"),
+    errors.OtherRoleError: ProblemKind(404, "other_role", "Another role of the gateway serves this"),
     errors.UnknownNameError: ProblemKind(404, "unknown_name", "There is nothing of that name"),
     errors.RunActiveError: ProblemKind(409, "run_active", "The model has an active training run"),
     errors.BaseDataMissingError: ProblemKind(409, "base_data_missing", "The data to build on is not there"),

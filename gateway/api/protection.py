@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.access.callers import ANYONE
 from gateway.access.guard import Guard
 from gateway.api import problems
-from gateway.errors import AccessError, UnauthenticatedError
+from gateway.errors import AccessError, OverloadedError, UnauthenticatedError
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 """Also asked for by address, from inside the cluster."""
@@ -31,9 +31,12 @@ _WITH_OWN_POLICY = frozenset({"/docs"})  # Swagger's page loads its script from 
 class Protection:
     """ASGI middleware inside the boundary."""
 
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+    def __init__(self, app: ASGIApp, guard: Guard, at_once: int) -> None:
+        """`at_once`: requests of all callers together that may run."""
         self._app = app
         self._guard = guard
+        self._at_once = at_once
+        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass with its caller in the scope, or answer why not."""
@@ -50,17 +53,18 @@ class Protection:
 
         try:
             self._admit(scope, path)
-        except AccessError as error:
+        except (AccessError, OverloadedError) as error:
             await problems.from_error(scope, error)(scope, receive, send_protected)
             return
         try:
             await self._app(scope, receive, send_protected)
         finally:
             if scope["quota_of"] is not None:
+                self._running -= 1
                 self._guard.quotas.leave(scope["quota_of"])
 
     def _admit(self, scope: Scope, path: str) -> None:
-        """Set the caller and take a place in its quota. Raises AccessError."""
+        """Set the caller and take a place in its quota. Raises AccessError, OverloadedError."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         address = scope["client"][0] if scope.get("client") else None
         if path not in PROBES:
@@ -75,5 +79,8 @@ class Protection:
         scope["quota_of"] = None
         if path not in PROBES:
             whose = address or "" if known in (None, ANYONE) else known.name
+            if self._running >= self._at_once:
+                raise OverloadedError(f"{self._at_once} requests are running already; try again in a moment")
             self._guard.quotas.enter(whose)
+            self._running += 1
             scope["quota_of"] = whose

@@ -11,7 +11,7 @@ from contract.records import VersionNumber
 from gateway.access.callers import Caller
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.schemas import RolloutSchema, Schema, guarded_responses
-from gateway.api.services import Services, ServicesDependency
+from gateway.api.services import ControlDependency, ControlServices
 from gateway.rollouts.operations import UNCHANGED, RolloutChange, changed, rolled_back
 from gateway.rollouts.state import ModelState
 
@@ -42,7 +42,7 @@ class RollbackSchema(Schema):
 
 
 @router.get("/v1/models/{model}/rollout", summary="Show the rollout", responses=guarded_responses(404))
-async def show_rollout(model: str, services: ServicesDependency, _: PredictCaller) -> RolloutSchema:
+async def show_rollout(model: str, services: ControlDependency, _: PredictCaller) -> RolloutSchema:
     """The model's rollout, and the version that is on its way to be stable."""
     return shown(services.rollouts.model(model))
 
@@ -53,7 +53,7 @@ async def show_rollout(model: str, services: ServicesDependency, _: PredictCalle
     responses=guarded_responses(404, 409, 422, 503),
 )
 async def change_rollout(
-    model: str, body: RolloutChangeSchema, services: ServicesDependency, caller: OperateCaller
+    model: str, body: RolloutChangeSchema, services: ControlDependency, caller: OperateCaller
 ) -> RolloutSchema:
     """Change what the body names. A version that is not loaded yet shows as `loading` until it answers."""
     given = body.model_fields_set
@@ -78,7 +78,7 @@ async def change_rollout(
     responses=guarded_responses(404, 409, 422, 503),
 )
 async def roll_back(
-    model: str, services: ServicesDependency, caller: OperateCaller, body: RollbackSchema | None = None
+    model: str, services: ControlDependency, caller: OperateCaller, body: RollbackSchema | None = None
 ) -> RolloutSchema:
     """One move, since the predecessor stayed loaded. The canary ends, and so does following by itself."""
     state = await services.rollouts.change(model, rolled_back)
@@ -87,7 +87,7 @@ async def roll_back(
 
 
 async def _record(
-    services: Services,
+    services: ControlServices,
     caller: Caller,
     action: str,
     state: ModelState,

@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.api.access import PredictCaller
 from gateway.api.schemas import guarded_responses
-from gateway.api.services import Services, ServicesDependency
+from gateway.api.services import ControlDependency, ControlServices
 from gateway.api.training_runs import RunPath
 from gateway.errors import GatewayError
 
@@ -47,7 +47,7 @@ HEARTBEAT_SECONDS = 15.0
 )
 async def run_logs(
     id: RunPath,
-    services: ServicesDependency,
+    services: ControlDependency,
     _: PredictCaller,
     follow: Annotated[bool, Query(description="false: what there is, as text.")] = True,
     last_event_id: Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=2**53)] = None,
@@ -67,7 +67,7 @@ async def run_logs(
     return StreamingResponse(all_pieces(), media_type=media_type, headers=headers)
 
 
-async def _plain(services: Services, run_id: str) -> AsyncIterator[bytes]:
+async def _plain(services: ControlServices, run_id: str) -> AsyncIterator[bytes]:
     offset = 0
     while True:
         content = await services.training.log(run_id, offset, PART_BYTES)
@@ -77,7 +77,7 @@ async def _plain(services: Services, run_id: str) -> AsyncIterator[bytes]:
             return
 
 
-async def _events(services: Services, run_id: str, offset: int) -> AsyncIterator[bytes]:
+async def _events(services: ControlServices, run_id: str, offset: int) -> AsyncIterator[bytes]:
     """Until the run has ended and all is sent, or the gateway wants to stop."""
     yield b": the log of a training run\n\n"
     silent_since = monotonic()

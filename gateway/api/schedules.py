@@ -11,7 +11,7 @@ from pydantic import Field
 from gateway.access.callers import Caller
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.schemas import Schema, guarded_responses
-from gateway.api.services import Services, ServicesDependency
+from gateway.api.services import ControlDependency, ControlServices
 from gateway.api.training_runs import RunRequestSchema, moment
 from gateway.ports.training import ScheduleRow, as_json
 
@@ -52,7 +52,7 @@ class SchedulesSchema(Schema):
 
 
 @router.get("/v1/schedules", summary="List schedules", responses=guarded_responses(503))
-async def list_schedules(services: ServicesDependency, _: PredictCaller) -> SchedulesSchema:
+async def list_schedules(services: ControlDependency, _: PredictCaller) -> SchedulesSchema:
     """Every schedule with its next time and what became of its last."""
     return SchedulesSchema(schedules=[shown(row) for row in await services.schedules.all()])
 
@@ -61,7 +61,7 @@ async def list_schedules(services: ServicesDependency, _: PredictCaller) -> Sche
     "/v1/schedules", status_code=201, summary="Make a schedule", responses=guarded_responses(409, 422, 503)
 )
 async def create_schedule(
-    body: ScheduleRequestSchema, response: Response, services: ServicesDependency, caller: OperateCaller
+    body: ScheduleRequestSchema, response: Response, services: ControlDependency, caller: OperateCaller
 ) -> ScheduleSchema:
     """The first run starts at the next time of the cron expression."""
     row = await services.schedules.create(body.cron, body.request(), body.enabled, caller.name)
@@ -72,7 +72,7 @@ async def create_schedule(
 
 @router.put("/v1/schedules/{id}", summary="Change a schedule", responses=guarded_responses(404, 422, 503))
 async def change_schedule(
-    id: ScheduleId, body: ScheduleRequestSchema, services: ServicesDependency, caller: OperateCaller
+    id: ScheduleId, body: ScheduleRequestSchema, services: ControlDependency, caller: OperateCaller
 ) -> ScheduleSchema:
     """Replace all that it says; what is left out takes its default."""
     row = await services.schedules.change(id, body.cron, body.request(), body.enabled)
@@ -86,13 +86,13 @@ async def change_schedule(
     summary="Delete a schedule",
     responses=guarded_responses(404, 422, 503),
 )
-async def delete_schedule(id: ScheduleId, services: ServicesDependency, caller: OperateCaller) -> None:
+async def delete_schedule(id: ScheduleId, services: ControlDependency, caller: OperateCaller) -> None:
     """Runs that it started go on."""
     await services.schedules.delete(id)
     await services.audit.record(caller, "schedule.delete", id)
 
 
-async def _record(services: Services, caller: Caller, action: str, row: ScheduleRow) -> None:
+async def _record(services: ControlServices, caller: Caller, action: str, row: ScheduleRow) -> None:
     detail = {"schedule": row.id, "cron": row.cron, "enabled": row.enabled} | as_json(row.request)
     await services.audit.record(caller, action, row.model, detail)
 

@@ -32,26 +32,32 @@ class Lifecycle:
     """Set on SIGTERM: requests are still answered, but no more should be sent here."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Services:
-    """The long-lived objects of one gateway process; built and closed by gateway.app."""
+    """The long-lived objects of every gateway process; built and closed by gateway.app."""
 
     prediction: PredictionService
-    history: HistoryService
+    rollouts: RolloutService
+    replicas: Replicas
     recorder: Recorder
+    guard: Guard
+    uploads: Uploads
+    metrics: Metrics
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlServices(Services):
+    """And those of a process that does not only predict."""
+
+    history: HistoryService
     audit: AuditLog
     datasets: DatasetService
     intake: Intake
     imports: ImportService
+    spooling: Spooling
     training: TrainingService
     schedules: ScheduleService
-    guard: Guard
-    rollouts: RolloutService
-    replicas: Replicas
-    uploads: Uploads
-    spooling: Spooling
-    metrics: Metrics
-    lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
 
 def services_of(request: Request) -> Services:
@@ -65,4 +71,11 @@ async def _services(request: Request) -> Services:
     return services_of(request)
 
 
+async def _control_services(request: Request) -> ControlServices:
+    """The same for routes that gateway.api.resources gives to no predicting process."""
+    services: ControlServices = request.app.state.services
+    return services
+
+
 ServicesDependency = Annotated[Services, Depends(_services)]
+ControlDependency = Annotated[ControlServices, Depends(_control_services)]

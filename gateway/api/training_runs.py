@@ -12,7 +12,7 @@ from contract.records import Name, Preset, Problem, RunState, TrainingSpec
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import Schema, guarded_responses
-from gateway.api.services import ServicesDependency
+from gateway.api.services import ControlDependency
 from gateway.ports.training import RunRequest, RunRow
 from gateway.training.progress import Progress
 
@@ -107,7 +107,7 @@ class RunsPageSchema(Schema):
 async def start_run(
     body: RunRequestSchema,
     response: Response,
-    services: ServicesDependency,
+    services: ControlDependency,
     caller: OperateCaller,
     key: Key = None,
 ) -> RunSchema:
@@ -120,7 +120,7 @@ async def start_run(
 
 @router.get("/v1/training-runs", summary="List training runs", responses=guarded_responses(422, 503))
 async def list_runs(
-    services: ServicesDependency,
+    services: ControlDependency,
     _: PredictCaller,
     model: Annotated[Name | None, Query()] = None,
     state: RunState | None = None,
@@ -135,7 +135,7 @@ async def list_runs(
 @router.get(
     "/v1/training-runs/{id}", summary="Show a training run", responses=guarded_responses(404, 422, 503)
 )
-async def show_run(id: RunPath, services: ServicesDependency, _: PredictCaller) -> RunDetailSchema:
+async def show_run(id: RunPath, services: ControlDependency, _: PredictCaller) -> RunDetailSchema:
     """State, spec and progress; the curves grow with each epoch."""
     row = await services.training.find(id)
     progress = await services.training.progress(row.id)
@@ -148,7 +148,7 @@ async def show_run(id: RunPath, services: ServicesDependency, _: PredictCaller) 
     summary="Cancel a training run",
     responses=guarded_responses(404, 409, 422, 503),
 )
-async def cancel_run(id: RunPath, services: ServicesDependency, caller: OperateCaller) -> RunSchema:
+async def cancel_run(id: RunPath, services: ControlDependency, caller: OperateCaller) -> RunSchema:
     """Ask it to stop; the run shows `cancelled` once it has. Asked a second time, it is stopped by force."""
     row = await services.training.cancel(id)
     await services.audit.record(caller, "run.cancel", row.model, {"run": row.id})

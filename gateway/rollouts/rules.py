@@ -85,6 +85,11 @@ def moved(rollout: Rollout, version: int, versions: Sequence[int]) -> Rollout:
     return rollout.model_copy(update=changes)
 
 
+def without_promotion(rollout: Rollout, version: int) -> Rollout:
+    """The rollout that no longer waits for a version which could not be loaded."""
+    return rollout.model_copy(update={"promoting": None}) if rollout.promoting == version else rollout
+
+
 def named_versions(rollout: Rollout, versions: Sequence[int], loading: int | None) -> list[int]:
     """The versions that the model servers must hold, ascending; only such as exist.
 

@@ -4,7 +4,8 @@ The truth is `rollout.json` in the model's directory; `models.config`, which the
 derived from it. A new version is first named beside the old (the label `stable` still on the old), and
 stable moves once every replica says AVAILABLE: so no request ever names what is not loaded. A version
 that does not load leaves stable alone. Each tick reads the store and takes at most one step per model;
-nothing here waits. What is decided is in the pure functions of gateway.rollouts.rules.
+nothing here waits. What is decided is in the pure functions of gateway.rollouts.rules, which of several
+gateways writes in gateway.rollouts.writing; the others read what it wrote.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gateway.ports.store import ModelStore, StoredModel
 from gateway.rollouts import rules
 from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, route
 from gateway.rollouts.state import Loading, ModelState, Statuses
+from gateway.rollouts.writing import Alone, Writing
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,9 @@ class RolloutService:
         *,
         server_path: str,
         load_timeout_seconds: float,
+        writing: Writing = Alone(),  # noqa: B008 (has no state)
     ) -> None:
+        self._writing = writing
         self._store = store
         self._statuses = statuses
         self._metrics = metrics
@@ -94,9 +98,20 @@ class RolloutService:
     async def change(self, name: str, decide: Callable[[ModelState], Rollout]) -> ModelState:
         """Replace a model's rollout by what `decide` makes of its present state, and name what it needs.
 
-        Raises UnknownModelError, RolloutFileError, StoreError, or what `decide` raises.
+        Another gateway may have to bring about what the rollout asks for: it reads it at its next step.
+        Raises UnknownModelError, RolloutFileError, StoreError, DatabaseError, or what `decide` raises.
         """
+        self.model(name)
         async with self._tick:
+            state = await self._update(name, decide)
+            if await self._writing.follows():
+                await self._advance(state)
+                await self._write_config()
+            return state
+
+    async def _update(self, name: str, decide: Callable[[ModelState], Rollout]) -> ModelState:
+        """Read, decide and write with nobody in between."""
+        async with self._writing.change(name):
             await self._read()
             state = self.model(name)
             if state.error:
@@ -107,8 +122,6 @@ class RolloutService:
                 await asyncio.to_thread(self._store.write_rollout, rollout)
                 state.rollout = rollout
                 await self._load_served(state)
-            await self._advance(state)
-            await self._write_config()
             return state
 
     async def statuses(self, name: str) -> Statuses:
@@ -126,20 +139,39 @@ class RolloutService:
     # --- following the store ---
 
     async def step(self, *, with_servers: bool = True) -> None:
-        """Read the store, take one step per model, write what changed.
+        """Read the store; where this gateway follows it, take one step per model and write what changed.
 
         Args:
             with_servers: False before the model servers run: only names the versions, waits for none.
 
-        Raises StoreError when a file cannot be written.
+        Raises StoreError when a file cannot be written, DatabaseError.
         """
         async with self._tick:
             await self._read()
-            for state in list(self._models.values()):
-                await self._advance(state)
-            await self._write_config()
+            if await self._writing.follows():
+                for state in list(self._models.values()):
+                    await self._advance(state)
+                await self._write_config()
             if with_servers:
                 await self._look_at_versions()
+
+    async def begin(self) -> None:
+        """Read the store; give each model that never had a rollout its newest version, and the model servers
+        a configuration where there is none.
+
+        Without asking who may write: two gateways that begin at once write the same, and a database that is
+        away keeps nobody from starting. Raises StoreError.
+        """
+        async with self._tick:
+            await self._read()
+            for state in self.models():
+                if state.rollout.stable is None and not state.error:
+                    state.rollout = rules.moved(state.rollout, state.versions[-1], state.versions)
+                    await asyncio.to_thread(self._store.write_rollout, state.rollout)
+                    await self._load_served(state)
+                    state.loading = self._start_loading(state.versions[-1])
+            if not await asyncio.to_thread(self._store.read_config):
+                await self._write_config()
 
     async def refresh(self) -> None:
         """Read the rollouts again now, because a replica did not know the version that was asked for."""
@@ -244,26 +276,29 @@ class RolloutService:
             await self._give_up(state, loading.version, reason)
 
     async def _finish(self, state: ModelState, version: int) -> None:
-        if state.rollout.stable != version:
+        if state.rollout.stable != version and await self._writing.follows():
             await self._move_stable(state, version)
             await self._write_config()
         state.loading = None
 
     async def _move_stable(self, state: ModelState, version: int) -> None:
-        rollout = rules.moved(state.rollout, version, state.versions)
-        await asyncio.to_thread(self._store.write_rollout, rollout)
-        state.rollout = rollout
-        await self._load_served(state)
-        log.info("stable moved", extra={"model": state.name, "version": version})
+        """Unless someone has decided otherwise meanwhile."""
+
+        def decide(state: ModelState) -> Rollout:
+            is_next = rules.next_version(state.rollout, state.versions, set(state.failed)) == version
+            return rules.moved(state.rollout, version, state.versions) if is_next else state.rollout
+
+        await self._update(state.name, decide)
+        if state.rollout.stable == version:
+            log.info("stable moved", extra={"model": state.name, "version": version})
 
     async def _give_up(self, state: ModelState, version: int, reason: str) -> None:
+        if state.rollout.promoting == version and await self._writing.follows():
+            await self._update(state.name, lambda state: rules.without_promotion(state.rollout, version))
         state.failed[version] = reason
         state.loading = None
         self._metrics.versions_failed.labels(state.name).inc()
         log.error("version given up", extra={"model": state.name, "version": version, "reason": reason})
-        if state.rollout.promoting == version:
-            state.rollout = state.rollout.model_copy(update={"promoting": None, "updated_at": now()})
-            await asyncio.to_thread(self._store.write_rollout, state.rollout)
 
     async def _write_config(self) -> None:
         """Bring models.config in line, also when somebody else has changed it."""

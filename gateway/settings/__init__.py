@@ -21,7 +21,7 @@ from gateway.settings.base import Group
 from gateway.settings.history import DatabaseSettings, HistorySettings
 from gateway.settings.learning import DatasetSettings, TrainingSettings
 from gateway.settings.protection import AccessSettings
-from gateway.settings.server import LimitSettings, ServerSettings
+from gateway.settings.server import LimitSettings, ProcessRole, ServerSettings
 from gateway.settings.serving import DecodeSettings, PredictorSettings, RolloutSettings
 from gateway.settings.stores import StoreSettings
 
@@ -33,6 +33,7 @@ __all__ = [
     "HistorySettings",
     "LimitSettings",
     "PredictorSettings",
+    "ProcessRole",
     "RolloutSettings",
     "ServerSettings",
     "Settings",

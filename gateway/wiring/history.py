@@ -59,7 +59,8 @@ async def history_room(settings: Settings, metrics: Metrics) -> AsyncIterator[Hi
         await until_it_works(migrated, MIGRATION_SECONDS, "migrating the database")
         is_migrated.set()
         recorder.start()
-        await repeat(retention.step, RETENTION_SECONDS, "history retention")
+        if settings.server.role != "predict":
+            await repeat(retention.step, RETENTION_SECONDS, "history retention")
 
     task = asyncio.create_task(begin())
     try:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import uuid4
 
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.leases import SqlLeases
@@ -24,6 +21,7 @@ from gateway.training.control import Control
 from gateway.training.recovery import Recovery
 from gateway.training.runs import TrainingService
 from gateway.training.schedules import ScheduleService
+from gateway.wiring.holder import holder_name
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,9 @@ async def training_room(
     runs = SqlRuns(database)
     training = TrainingService(runs, folders, launcher)
     schedules = ScheduleService(SqlSchedules(database), training)
-    holder = f"{socket.gethostname()[:64]}:{os.getpid()}:{uuid4().hex[:8]}"
     recovery = Recovery(runs, folders, launcher, metrics)
     seconds = settings.training.lease_seconds
-    control = Control(SqlLeases(database), holder, seconds, recovery, schedules, metrics)
+    control = Control(SqlLeases(database), holder_name(), seconds, recovery, schedules, metrics)
 
     async def follow() -> None:
         await is_migrated.wait()

@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from gateway_fakes import eventually
 
-from gateway.api.services import Services
+from gateway.api.services import ControlServices
 from gateway.app import create_app
 from gateway.server import listen
 from gateway.settings import ServerSettings, Settings
@@ -25,7 +25,8 @@ class RunningGateway:
     url: str
     port: int
     client: httpx.AsyncClient
-    services: Services
+    services: ControlServices
+    """Of the role `predict`: the fewer of gateway.api.services.Services."""
 
     async def predict(self, model: str = "shades", **options: Any) -> httpx.Response:
         """POST to the prediction route."""

@@ -75,10 +75,10 @@ class Process:
 
 
 @contextmanager
-def serving(**settings: str) -> Iterator[Process]:
+def serving(*arguments: str, **settings: str) -> Iterator[Process]:
     """`python -m gateway serve` on a free port; killed at the end if it still runs."""
     popen = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "serve"],
+        [sys.executable, "-m", "gateway", "serve", *arguments],
         cwd=ROOT,
         env=environment(SERVER__PORT="0", **settings),
         stderr=subprocess.PIPE,
@@ -171,6 +171,19 @@ def test_sigterm_fails_readiness_answers_what_runs_and_exits_with_0(
         request.join(TIMEOUT)
         assert statuses == [200]
         assert process.popen.wait(TIMEOUT) == 0
+
+
+def test_metrics_on_a_port_of_their_own(store: Path, model_server: FakeModelServer) -> None:
+    """There they are, and no longer where strangers ask; the role of the command line is in force."""
+    settings = {"PREDICTOR__TARGETS": model_server.address, "STORES__MODELS": str(store)}
+    with serving("--role", "control", SERVER__METRICS_PORT="0", **settings) as process:
+        line = next(line for line in process.lines if "INFO gateway.server metrics" in line)
+        metrics = re.search(r"url=(\S+)", line)
+        assert metrics is not None
+        assert "gateway_replica_up" in httpx.get(metrics[1], trust_env=False).text
+        assert httpx.get(f"{process.url}/metrics", trust_env=False).status_code == 404
+        refused = httpx.post(f"{process.url}/v1/models/shades/predictions", content=b"x", trust_env=False)
+        assert refused.json()["code"] == "other_role"
 
 
 def test_sigint_ends_with_0(store: Path, model_server: FakeModelServer) -> None:

@@ -197,7 +197,7 @@ shadows = Table(
 leases = Table(
     "leases",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", String(80), primary_key=True),
     Column("holder", String(128), nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )

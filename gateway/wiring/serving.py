@@ -1,0 +1,82 @@
+"""Predictions: the model servers, the queue before them, and the rollouts that say which version answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.adapters.database.connection import Database
+from gateway.adapters.database.leases import SqlLeases
+from gateway.adapters.discovery import Discovery
+from gateway.adapters.filesystem import FileModelStore
+from gateway.adapters.tfserving import TensorFlowServing
+from gateway.background import repeat
+from gateway.metrics import Metrics
+from gateway.rollouts.service import RolloutService
+from gateway.rollouts.writing import Leased, Reader
+from gateway.serving.batching import BatchQueue
+from gateway.serving.prediction import PredictionService
+from gateway.serving.replicas import Replicas
+from gateway.settings import Settings
+from gateway.wiring.holder import holder_name
+
+
+@dataclass(frozen=True)
+class ServingRoom:
+    """What the API is given of predictions."""
+
+    prediction: PredictionService
+    rollouts: RolloutService
+    replicas: Replicas
+
+
+@asynccontextmanager
+async def serving_room(
+    settings: Settings, metrics: Metrics, database: Database
+) -> AsyncIterator[ServingRoom]:
+    """Know the models before the first request; follow store and replicas until the end."""
+    predictor = settings.predictor
+    queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
+    replicas = Replicas(
+        Discovery(predictor.targets),
+        TensorFlowServing,
+        queue,
+        metrics,
+        in_flight=predictor.in_flight_per_replica,
+    )
+    writing = writing_of(settings, database)
+    rollouts = RolloutService(
+        FileModelStore(settings.stores.models),
+        replicas.versions,
+        metrics,
+        server_path=settings.stores.server_path,
+        load_timeout_seconds=settings.rollout.load_timeout_seconds,
+        writing=writing,
+    )
+    limits, decode = settings.limits, settings.decode
+    prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, decode)
+    await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
+    poll_seconds = settings.rollout.poll_seconds
+    followers = [
+        asyncio.create_task(repeat(replicas.resolve, predictor.resolve_seconds, "resolving the replicas")),
+        asyncio.create_task(repeat(rollouts.step, poll_seconds, "following the model store")),
+    ]
+    try:
+        yield ServingRoom(prediction, rollouts, replicas)
+    finally:
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+        await replicas.aclose()
+        prediction.close()
+        if isinstance(writing, Leased):
+            await writing.aclose()
+
+
+def writing_of(settings: Settings, database: Database) -> Reader | Leased:
+    """Predicting gateways never write rollouts; of the others one follows the store."""
+    if settings.server.role == "predict":
+        return Reader()
+    return Leased(SqlLeases(database), holder_name(), settings.training.lease_seconds)
