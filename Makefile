@@ -14,7 +14,7 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -89,6 +89,9 @@ failover: development ## One of three model servers killed, then frozen, under l
 
 outage: development ## PostgreSQL away for a minute under load: failures, rows missing (needs PostgreSQL)
 	$(IN_VENV) -m load_tests.faults.database
+
+big-upload: development ## A zip of a gigabyte while predictions go on: memory, seconds, rate
+	$(IN_VENV) -m load_tests.faults.big_upload
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -20,18 +20,20 @@ from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
 from gateway.metrics import Metrics
 from gateway.settings import AccessSettings, Settings
+from gateway.statistics.counter import ActivityCounter
 from gateway.wiring.history import HistoryRoom, history_room
+from gateway.wiring.holder import holder_name
 from gateway.wiring.serving import serving_room
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application, not yet started: its lifespan builds the services and closes them."""
-    metrics = Metrics()
+    metrics, activity = Metrics(), ActivityCounter(holder_name())
     guard = Guard(settings.access, settings.server)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_services(settings, metrics, guard) as services:
+        async with running_services(settings, metrics, guard, activity) as services:
             app.state.services = services
             yield
 
@@ -40,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Protection, guard=guard, at_once=settings.limits.requests_at_once)
     if settings.access.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings.access))
-    app.add_middleware(Boundary, metrics=metrics)
+    app.add_middleware(Boundary, metrics=metrics, activity=activity)
     problems.install(app)
     has_metrics = settings.server.metrics_port is None
     # include_router would match each request twice
@@ -49,10 +51,12 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def running_services(settings: Settings, metrics: Metrics, guard: Guard) -> AsyncIterator[Services]:
+async def running_services(
+    settings: Settings, metrics: Metrics, guard: Guard, activity: ActivityCounter
+) -> AsyncIterator[Services]:
     """Build the rooms of the role in the order of their needs; close them in reverse."""
     async with AsyncExitStack() as rooms:
-        remembered = await rooms.enter_async_context(history_room(settings, metrics))
+        remembered = await rooms.enter_async_context(history_room(settings, metrics, activity))
         serving = await rooms.enter_async_context(serving_room(settings, metrics, remembered.database))
         services = Services(
             prediction=serving.prediction,
@@ -83,6 +87,7 @@ async def _with_control(
     return ControlServices(
         **{each.name: getattr(services, each.name) for each in fields(services)},
         history=remembered.service,
+        statistics=remembered.statistics,
         audit=remembered.audit,
         datasets=labelled.service,
         intake=labelled.intake,

@@ -18,12 +18,22 @@ from gateway import logs
 from gateway.api import problems
 from gateway.api.headers import header
 from gateway.metrics import Metrics
+from gateway.statistics.counter import ActivityCounter
 
 log = logging.getLogger(__name__)
 
 HEADER = b"x-request-id"
 CLIENT_CLOSED = 499
 """In the metrics only: the caller left before the answer (nginx' convention)."""
+
+PREDICTIONS = frozenset(
+    (
+        "/v1/models/{model}/predictions",
+        "/v2/models/{model}/infer",
+        "/v2/models/{model}/versions/{version}/infer",
+    )
+)
+"""What availability is about."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -32,9 +42,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Boundary:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, activity: ActivityCounter) -> None:
         self._app = app
         self._metrics = metrics
+        self._activity = activity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; lifespan events pass through."""
@@ -73,6 +84,8 @@ class Boundary:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(method, route, status).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
+        if route in PREDICTIONS:
+            self._activity.note(status, seconds)
 
 
 def _request_id(scope: Scope) -> str:

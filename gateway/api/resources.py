@@ -28,6 +28,7 @@ from gateway.api import (
     run_logs,
     schedules,
     session,
+    stats,
     training_runs,
 )
 from gateway.errors import OtherRoleError
@@ -36,7 +37,7 @@ from gateway.settings import ProcessRole
 METRICS_PATH = "/metrics"
 
 _PREDICT = (predictions, inference, inference_metadata)
-_CONTROL = (history, rollout, audit, datasets, imports, training_runs, run_logs, schedules)
+_CONTROL = (history, stats, rollout, audit, datasets, imports, training_runs, run_logs, schedules)
 _BOTH = (models, session, operations)
 
 

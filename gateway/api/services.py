@@ -20,6 +20,7 @@ from gateway.metrics import Metrics
 from gateway.rollouts.service import RolloutService
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
+from gateway.statistics.service import StatisticsService
 from gateway.training.runs import TrainingService
 from gateway.training.schedules import ScheduleService
 
@@ -51,6 +52,7 @@ class ControlServices(Services):
     """And those of a process that does not only predict."""
 
     history: HistoryService
+    statistics: StatisticsService
     audit: AuditLog
     datasets: DatasetService
     intake: Intake

@@ -38,7 +38,7 @@ UNFINISHED = 16
 """More may not wait: each holds its upload on disk."""
 ABANDONED_SECONDS = 3600.0
 """A spool that nothing was written to for so long, and that no import needs, is what a death left."""
-NICE = 10
+NICE = 19
 
 
 class ImportService:

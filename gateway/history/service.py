@@ -16,7 +16,6 @@ from gateway.ports.history import (
     FeedbackListener,
     History,
     HistoryFilter,
-    MinuteRow,
     PictureStore,
     PredictionRow,
     VersionAccuracy,
@@ -116,10 +115,6 @@ class HistoryService:
     async def accuracies(self, model: str | None = None) -> Sequence[VersionAccuracy]:
         """Live accuracy: what people said about the answers of each version."""
         return await self._history.accuracies(model)
-
-    async def minutes(self, model: str | None, since: int) -> Sequence[MinuteRow]:
-        """Predictions by minute, version and label, from minute `since` on."""
-        return await self._history.minutes(model, since)
 
     async def csv(self, wanted: HistoryFilter) -> AsyncIterator[str]:
         """The predictions that match as CSV (RFC 4180), newest first, page by page.

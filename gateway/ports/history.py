@@ -114,8 +114,8 @@ class History(Protocol):
     async def accuracies(self, model: str | None) -> list[VersionAccuracy]:
         """Accuracy by feedback for each version that has any."""
 
-    async def minutes(self, model: str | None, since: int) -> list[MinuteRow]:
-        """Roll-ups from minute `since` on, ascending."""
+    async def totals(self, model: str | None, since: int, until: int) -> list[MinuteRow]:
+        """Roll-ups of the minutes `since` ≤ minute < `until`, summed over them (`minute` is `since`)."""
 
     async def forget(self, before: int, limit: int) -> int:
         """Delete at most `limit` predictions older than `before` that have no feedback; how many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -58,10 +59,17 @@ async def dataset_room(
     intake = Intake(index, files, imports, spools, order, settings.datasets, metrics)
     service = DatasetService(index, files)
     remembered.service.tell(FeedbackExamples(service, remembered.history, remembered.pictures, shares))
-    imports.start()
+
+    async def begin() -> None:
+        await remembered.is_migrated.wait()
+        imports.start()
+
+    beginning = asyncio.create_task(begin())
     try:
         yield DatasetRoom(service, intake, imports)
     finally:
+        beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=True)
         await imports.aclose()
 
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from gateway.access.audit import AuditLog
+from gateway.adapters.database.activity import SqlActivity
 from gateway.adapters.database.audit import SqlAuditStore
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.history import SqlHistory
 from gateway.adapters.database.migration import migrate_if_needed
 from gateway.adapters.pictures import FilePictureStore
 from gateway.background import repeat, until_it_works
+from gateway.errors import DatabaseError
 from gateway.history.recorder import Recorder
 from gateway.history.retention import Retention
 from gateway.history.service import HistoryService
 from gateway.metrics import Metrics
 from gateway.ports.history import History, PictureStore
 from gateway.settings import Settings
+from gateway.statistics.counter import ActivityCounter
+from gateway.statistics.service import StatisticsService
 
 RETENTION_SECONDS = 3600.0
+ACTIVITY_SECONDS = 5.0
 MIGRATION_SECONDS = 2.0
 """Between two attempts to migrate while the database is away."""
 
@@ -37,17 +42,22 @@ class HistoryRoom:
     """For the other rooms that keep rows."""
     history: History
     pictures: PictureStore
+    statistics: StatisticsService
     is_migrated: asyncio.Event
     """Set when the tables are there."""
 
 
 @asynccontextmanager
-async def history_room(settings: Settings, metrics: Metrics) -> AsyncIterator[HistoryRoom]:
+async def history_room(
+    settings: Settings, metrics: Metrics, activity: ActivityCounter
+) -> AsyncIterator[HistoryRoom]:
     """Connect, migrate, record; a database that is away keeps nobody from predicting."""
     database = Database(settings.database)
     history = SqlHistory(database)
     pictures = FilePictureStore(settings.stores.pictures)
     recorder = Recorder(history, pictures, settings.history, metrics)
+    kept_days = settings.history.retention_days
+    statistics = StatisticsService(activity, SqlActivity(database), history, kept_days)
     retention = Retention(history, pictures, settings.history)
 
     is_migrated = asyncio.Event()
@@ -59,16 +69,21 @@ async def history_room(settings: Settings, metrics: Metrics) -> AsyncIterator[Hi
         await until_it_works(migrated, MIGRATION_SECONDS, "migrating the database")
         is_migrated.set()
         recorder.start()
+        flushing = asyncio.create_task(repeat(statistics.flush, ACTIVITY_SECONDS, "writing the activity"))
+        followers.append(flushing)
         if settings.server.role != "predict":
             await repeat(retention.step, RETENTION_SECONDS, "history retention")
 
-    task = asyncio.create_task(begin())
+    followers = [asyncio.create_task(begin())]
     try:
         audit = AuditLog(SqlAuditStore(database), metrics)
         service = HistoryService(history, pictures, metrics)
-        yield HistoryRoom(service, recorder, audit, database, history, pictures, is_migrated)
+        yield HistoryRoom(service, recorder, audit, database, history, pictures, statistics, is_migrated)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+        with suppress(DatabaseError):
+            await statistics.flush()
         await recorder.aclose()
         await database.aclose()

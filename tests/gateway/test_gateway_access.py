@@ -40,6 +40,7 @@ NEEDS = {
     ("GET", "/v1/models/{model}/rollout"): Role.PREDICT,
     ("PUT", "/v1/models/{model}/rollout"): Role.OPERATE,
     ("POST", "/v1/models/{model}/rollback"): Role.OPERATE,
+    ("GET", "/v1/stats"): Role.PREDICT,
     ("GET", "/v1/audit"): Role.OPERATE,
     ("GET", "/v1/datasets"): Role.PREDICT,
     ("DELETE", "/v1/datasets/{dataset}"): Role.OPERATE,

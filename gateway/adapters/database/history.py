@@ -65,9 +65,9 @@ class SqlHistory:
         """Accuracy by feedback for each version that has any."""
         return await self._database.read(_accuracies, model)
 
-    async def minutes(self, model: str | None, since: int) -> list[MinuteRow]:
-        """Roll-ups from minute `since` on, ascending."""
-        return await self._database.read(_minutes, model, since)
+    async def totals(self, model: str | None, since: int, until: int) -> list[MinuteRow]:
+        """Roll-ups of some minutes, summed over them."""
+        return await self._database.read(_totals, model, since, until)
 
     async def forget(self, before: int, limit: int) -> int:
         """Delete predictions older than `before` that have no feedback."""
@@ -203,11 +203,18 @@ def _accuracies(connection: Connection, model: str | None) -> list[VersionAccura
     return [VersionAccuracy(row[0], row[1], row[2], int(row[3])) for row in connection.execute(grouped)]
 
 
-def _minutes(connection: Connection, model: str | None, since: int) -> list[MinuteRow]:
-    query = select(minutes).where(minutes.c.minute >= since).order_by(minutes.c.minute)
+def _totals(connection: Connection, model: str | None, since: int, until: int) -> list[MinuteRow]:
+    columns = minutes.c
+    keys = (columns.model, columns.version, columns.label)
+    sums = [func.sum(columns[name]) for name in ("predictions", "score_sum", "milliseconds_sum")]
+    query = select(*keys, *sums).where(columns.minute >= since, columns.minute < until)
     if model is not None:
-        query = query.where(minutes.c.model == model)
-    return [MinuteRow(**row._mapping) for row in connection.execute(query)]
+        query = query.where(columns.model == model)
+    found = connection.execute(query.group_by(*keys).order_by(*keys))
+    return [
+        MinuteRow(since, model, version, label, int(count), float(scores), float(milliseconds))
+        for model, version, label, count, scores, milliseconds in found
+    ]
 
 
 def _forget(connection: Connection, before: int, limit: int) -> int:

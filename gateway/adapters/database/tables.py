@@ -91,6 +91,19 @@ minutes = Table(
 )
 """Roll-ups of the predictions: what charts and statistics read instead of millions of rows."""
 
+activity = Table(
+    "activity",
+    metadata,
+    Column("resolution", String(6), primary_key=True),  # minute, hour
+    Column("at", BigInteger, primary_key=True),  # seconds since 1970, UTC
+    Column("source", String(128), primary_key=True),  # the process, which alone writes this row
+    Column("answered", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("latencies", JSON, nullable=False),
+)
+"""How prediction requests ended; the bounds of the latencies are gateway.statistics.latencies'."""
+
 examples = Table(
     "examples",
     metadata,

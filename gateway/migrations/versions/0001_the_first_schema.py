@@ -72,6 +72,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
     op.create_table(
+        "activity",
+        sa.Column("resolution", sa.String(length=6), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.String(length=128), nullable=False),
+        sa.Column("answered", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("failed", sa.BigInteger(), nullable=False),
+        sa.Column("latencies", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("resolution", "at", "source", name=op.f("pk_activity")),
+    )
+    op.create_table(
         "minutes",
         sa.Column("minute", sa.BigInteger(), nullable=False),
         sa.Column("model", sa.String(length=63), nullable=False),
@@ -238,6 +249,7 @@ def downgrade() -> None:
 
     op.drop_table("pictures")
     op.drop_table("minutes")
+    op.drop_table("activity")
     op.drop_table("leases")
     with op.batch_alter_table("imports", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_imports_created_at"))

@@ -1,0 +1,1 @@
+"""What the gateway tells about itself without a Prometheus: availability, latency, versions."""
