@@ -88,6 +88,7 @@ async def _with_control(
         **{each.name: getattr(services, each.name) for each in fields(services)},
         history=remembered.service,
         statistics=remembered.statistics,
+        labelling=remembered.labelling,
         audit=remembered.audit,
         datasets=labelled.service,
         intake=labelled.intake,

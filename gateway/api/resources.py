@@ -21,6 +21,7 @@ from gateway.api import (
     imports,
     inference,
     inference_metadata,
+    labelling,
     models,
     operations,
     predictions,
@@ -37,7 +38,7 @@ from gateway.settings import ProcessRole
 METRICS_PATH = "/metrics"
 
 _PREDICT = (predictions, inference, inference_metadata)
-_CONTROL = (history, stats, rollout, audit, datasets, imports, training_runs, run_logs, schedules)
+_CONTROL = (history, stats, labelling, rollout, audit, datasets, imports, training_runs, run_logs, schedules)
 _BOTH = (models, session, operations)
 
 

@@ -16,6 +16,7 @@ from gateway.datasets.intake import Intake
 from gateway.datasets.service import DatasetService
 from gateway.history.recorder import Recorder
 from gateway.history.service import HistoryService
+from gateway.labelling.service import LabellingService
 from gateway.metrics import Metrics
 from gateway.rollouts.service import RolloutService
 from gateway.serving.prediction import PredictionService
@@ -53,6 +54,7 @@ class ControlServices(Services):
 
     history: HistoryService
     statistics: StatisticsService
+    labelling: LabellingService
     audit: AuditLog
     datasets: DatasetService
     intake: Intake

@@ -36,6 +36,8 @@ class HistorySettings(Group):
     and counted."""
     backlog_bytes: int = Field(default=64 * MEBIBYTE, ge=0)
     """Memory for the pictures among them; a prediction beyond it is kept without its picture."""
+    labelling_days: float = Field(default=30.0, gt=0)
+    """Older predictions are not offered for labelling."""
     retention_days: float = Field(default=90.0, gt=0)
     """Predictions older than this are deleted; those with feedback keep their row."""
     retention_picture_bytes: int = Field(default=10 * 1024 * MEBIBYTE, ge=0)

@@ -12,6 +12,7 @@ from gateway.adapters.database.activity import SqlActivity
 from gateway.adapters.database.audit import SqlAuditStore
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.history import SqlHistory
+from gateway.adapters.database.labelling import SqlLabelling
 from gateway.adapters.database.migration import migrate_if_needed
 from gateway.adapters.pictures import FilePictureStore
 from gateway.background import repeat, until_it_works
@@ -19,6 +20,7 @@ from gateway.errors import DatabaseError
 from gateway.history.recorder import Recorder
 from gateway.history.retention import Retention
 from gateway.history.service import HistoryService
+from gateway.labelling.service import LabellingService
 from gateway.metrics import Metrics
 from gateway.ports.history import History, PictureStore
 from gateway.settings import Settings
@@ -43,6 +45,7 @@ class HistoryRoom:
     history: History
     pictures: PictureStore
     statistics: StatisticsService
+    labelling: LabellingService
     is_migrated: asyncio.Event
     """Set when the tables are there."""
 
@@ -77,8 +80,11 @@ async def history_room(
     followers = [asyncio.create_task(begin())]
     try:
         audit = AuditLog(SqlAuditStore(database), metrics)
+        labelling = LabellingService(SqlLabelling(database), settings.history.labelling_days)
         service = HistoryService(history, pictures, metrics)
-        yield HistoryRoom(service, recorder, audit, database, history, pictures, statistics, is_migrated)
+        yield HistoryRoom(
+            service, recorder, audit, database, history, pictures, statistics, labelling, is_migrated
+        )
     finally:
         for follower in followers:
             follower.cancel()

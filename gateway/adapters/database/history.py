@@ -11,7 +11,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -29,7 +42,11 @@ from gateway.ports.history import (
 
 MICROSECONDS_A_MINUTE = 60_000_000
 _FIELDS = tuple(PredictionRow.__dataclass_fields__)
-_SHOWN = [predictions.c[name] for name in _FIELDS]
+
+
+def shown_columns() -> list[Column[Any]]:
+    """The columns that a PredictionRow has."""
+    return [predictions.c[name] for name in _FIELDS]
 
 
 class SqlHistory:
@@ -162,7 +179,7 @@ def _conditions(wanted: HistoryFilter) -> list[Any]:
 
 def page_query(wanted: HistoryFilter, after: Cursor | None, limit: int) -> Select[Any]:
     """The SELECT of one page."""
-    query = select(*_SHOWN).where(*_conditions(wanted))
+    query = select(*shown_columns()).where(*_conditions(wanted))
     if after is not None:
         query = query.where(tuple_(predictions.c.at, predictions.c.id) < after)
     return query.order_by(predictions.c.at.desc(), predictions.c.id.desc()).limit(limit)
@@ -171,12 +188,14 @@ def page_query(wanted: HistoryFilter, after: Cursor | None, limit: int) -> Selec
 def _page(
     connection: Connection, wanted: HistoryFilter, after: Cursor | None, limit: int
 ) -> list[PredictionRow]:
-    return [_row(row) for row in connection.execute(page_query(wanted, after, limit))]
+    return [row_of(row) for row in connection.execute(page_query(wanted, after, limit))]
 
 
 def _find(connection: Connection, prediction_id: str) -> PredictionRow | None:
-    found = connection.execute(select(*_SHOWN).where(predictions.c.id == prediction_id)).one_or_none()
-    return _row(found) if found else None
+    found = connection.execute(
+        select(*shown_columns()).where(predictions.c.id == prediction_id)
+    ).one_or_none()
+    return row_of(found) if found else None
 
 
 def _give_feedback(
@@ -245,7 +264,8 @@ def _forget_pictures(connection: Connection, hashes: Sequence[str]) -> None:
     connection.execute(delete(pictures).where(pictures.c.sha256.in_(gone)))
 
 
-def _row(row: Row[Any]) -> PredictionRow:
+def row_of(row: Row[Any]) -> PredictionRow:
+    """A row of `shown_columns`."""
     values = dict(row._mapping)
     values["classifications"] = [tuple(pair) for pair in values["classifications"]]
     return PredictionRow(**values)

@@ -7,6 +7,8 @@ audit log live here alone; runs and examples are an index of what lies on the vo
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -42,6 +44,10 @@ pictures = Table(
 )
 """Pictures of the history, each once; the file lies in the picture store under its hash."""
 
+_WAITS = text("feedback IS NULL AND skipped_at IS NULL AND picture IS NOT NULL")
+_WAITING: dict[str, Any] = {"sqlite_where": _WAITS, "postgresql_where": _WAITS}
+"""Indexes of the labelling queue hold what waits in it, and nothing else."""
+
 predictions = Table(
     "predictions",
     metadata,
@@ -64,12 +70,14 @@ predictions = Table(
     Column("feedback_at", BigInteger),
     Column("feedback_by", String(128)),
     Column("skipped_at", BigInteger),  # put aside in the labelling queue
+    Column("skipped_by", String(128)),
     Index("ix_predictions_at_id", "at", "id"),
     Index("ix_predictions_model_at_id", "model", "at", "id"),
     Index("ix_predictions_model_version_at_id", "model", "version", "at", "id"),
     Index("ix_predictions_model_label_at_id", "model", "label", "at", "id"),
     Index("ix_predictions_picture", "picture"),
-    Index("ix_predictions_entropy", "model", "entropy"),
+    Index("ix_predictions_entropy", "model", "entropy", **_WAITING),
+    Index("ix_predictions_margin", "model", "margin", **_WAITING),
     Index(
         "ix_predictions_feedback",
         *("model", "version", "feedback", "label"),

@@ -185,6 +185,7 @@ def upgrade() -> None:
         sa.Column("feedback_at", sa.BigInteger(), nullable=True),
         sa.Column("feedback_by", sa.String(length=128), nullable=True),
         sa.Column("skipped_at", sa.BigInteger(), nullable=True),
+        sa.Column("skipped_by", sa.String(length=128), nullable=True),
         sa.ForeignKeyConstraint(
             ["picture"], ["pictures.sha256"], name=op.f("fk_predictions_picture"), ondelete="SET NULL"
         ),
@@ -192,7 +193,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("predictions", schema=None) as batch_op:
         batch_op.create_index("ix_predictions_at_id", ["at", "id"], unique=False)
-        batch_op.create_index("ix_predictions_entropy", ["model", "entropy"], unique=False)
+        waits = sa.text("feedback IS NULL AND skipped_at IS NULL AND picture IS NOT NULL")
+        for measure in ("entropy", "margin"):
+            batch_op.create_index(
+                f"ix_predictions_{measure}",
+                ["model", measure],
+                unique=False,
+                sqlite_where=waits,
+                postgresql_where=waits,
+            )
         batch_op.create_index(
             "ix_predictions_feedback",
             ["model", "version", "feedback", "label"],
@@ -225,6 +234,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("feedback IS NOT NULL"),
             postgresql_where=sa.text("feedback IS NOT NULL"),
         )
+        batch_op.drop_index("ix_predictions_margin")
         batch_op.drop_index("ix_predictions_entropy")
         batch_op.drop_index("ix_predictions_at_id")
 

@@ -1,0 +1,1 @@
+"""Which predictions a person's time is best spent on."""
