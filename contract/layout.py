@@ -96,6 +96,10 @@ class ModelPaths:
         """`<store>/<model>/<version>/model_card.json`, whether it exists or not."""
         return self.version(version) / CARD
 
+    def plots(self, version: int) -> Path:
+        """`<store>/<model>/<version>/plots`, whether it exists or not."""
+        return self.version(version) / "plots"
+
     def versions(self) -> list[int]:
         """The complete versions, ascending. Directories with any other name are not versions."""
         try:

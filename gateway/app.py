@@ -65,6 +65,7 @@ async def running_services(
             recorder=remembered.recorder,
             guard=guard,
             uploads=Uploads(settings.limits, metrics),
+            stores=settings.stores,
             metrics=metrics,
         )
         if settings.server.role != "predict":

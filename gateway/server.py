@@ -20,6 +20,7 @@ from prometheus_client import start_http_server
 from gateway.access.guard import is_loopback
 from gateway.errors import ConfigurationError
 from gateway.metrics import Metrics
+from gateway.priority import yield_to_others
 from gateway.settings import ServerSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ def serve(app: FastAPI, settings: Settings) -> None:
     """Serve until a signal. Raises ConfigurationError when the address cannot be used."""
     listener = listen(settings.server, is_protected=settings.access.is_protected)
     host, port = listener.getsockname()[:2]
+    if settings.server.role == "control":
+        yield_to_others()
     if settings.server.metrics_port is not None:
         _serve_metrics(app.state.metrics, settings.server)
     log.info("listening", extra={"url": f"http://{f'[{host}]' if ':' in host else host}:{port}"})

@@ -22,6 +22,7 @@ from gateway.api import (
     inference,
     inference_metadata,
     labelling,
+    load_tests,
     models,
     operations,
     predictions,
@@ -38,7 +39,10 @@ from gateway.settings import ProcessRole
 METRICS_PATH = "/metrics"
 
 _PREDICT = (predictions, inference, inference_metadata)
-_CONTROL = (history, stats, labelling, rollout, audit, datasets, imports, training_runs, run_logs, schedules)
+_CONTROL = (
+    *(history, stats, labelling, rollout, audit, load_tests),
+    *(datasets, imports, training_runs, run_logs, schedules),
+)
 _BOTH = (models, session, operations)
 
 

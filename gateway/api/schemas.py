@@ -5,6 +5,7 @@ The prediction route writes its JSON without pydantic; a test validates real ans
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -83,7 +84,7 @@ class ModelsSchema(Schema):
 
 
 VersionState = Literal["available", "partly available", "loading", "failed", "not loaded", "unknown"]
-Role = Literal["stable", "previous_stable", "canary"]
+Role = Literal["stable", "previous_stable", "canary", "shadow"]
 
 
 class ReplicaVersionSchema(Schema):
@@ -101,8 +102,16 @@ class VersionSchema(Schema):
     version: int
     state: VersionState = Field(description="`unknown` when no model server can be asked.")
     role: Role | None
+    is_pinned: bool = Field(description="It stays loaded, and is never deleted.")
     error: str | None = Field(description="Why it could not be brought to answer.")
     replicas: list[ReplicaVersionSchema]
+    created_at: datetime | None
+    run_id: str | None
+    parent_version: int | None = Field(description="The version that it was made from.")
+    examples: dict[str, int] | None = Field(description="Of its dataset, by split.")
+    dataset_digest: str | None
+    accuracy: float | None = Field(description="On the test split, or the validation split without one.")
+    expected_calibration_error: float | None
 
 
 class VersionsSchema(Schema):
@@ -115,6 +124,7 @@ class VersionsSchema(Schema):
 class VersionDetailSchema(VersionSchema):
     """One version with its model card."""
 
+    plots: list[str] = Field(description="Names for …/plots/{name}.")
     card: ModelCard | None
     card_error: str | None = Field(description="Why there is no card.")
 

@@ -21,6 +21,7 @@ from gateway.metrics import Metrics
 from gateway.rollouts.service import RolloutService
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
+from gateway.settings import StoreSettings
 from gateway.statistics.service import StatisticsService
 from gateway.training.runs import TrainingService
 from gateway.training.schedules import ScheduleService
@@ -44,6 +45,7 @@ class Services:
     recorder: Recorder
     guard: Guard
     uploads: Uploads
+    stores: StoreSettings
     metrics: Metrics
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 

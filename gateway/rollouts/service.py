@@ -128,12 +128,16 @@ class RolloutService:
         """What each replica says about the versions of a model."""
         return await self._statuses(name)
 
+    def check_version(self, name: str, version: int) -> None:
+        """Raises UnknownModelError, UnknownVersionError."""
+        versions = self.model(name).versions
+        if version not in versions:
+            known = ", ".join(map(str, versions))
+            raise UnknownVersionError(f"the model {name!r} has no version {version}; it has: {known}")
+
     async def card_of(self, name: str, version: int) -> ServedVersion:
         """A version with its card. Raises UnknownModelError, UnknownVersionError, CardError."""
-        state = self.model(name)
-        if version not in state.versions:
-            known = ", ".join(map(str, state.versions))
-            raise UnknownVersionError(f"the model {name!r} has no version {version}; it has: {known}")
+        self.check_version(name, version)
         return ServedVersion(name, version, await asyncio.to_thread(self._store.card, name, version))
 
     # --- following the store ---

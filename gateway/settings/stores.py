@@ -17,6 +17,8 @@ class StoreSettings(Group):
     """The directories of the training runs: <run_id>/spec.json, progress.jsonl, result.json."""
     pictures: Path = Path("data/.history")
     """The pictures of the prediction history, by content hash; hidden from the dataset store's readers."""
+    load_tests: Path = Path("load_tests/results")
+    """Results of load tests, one JSON file each, which /v1/load-tests shows."""
     bundled: Path | None = None
     """A folder laid out like a model store: `bootstrap` brings the newest version of each of its models into
     a store that has none of that model. None: nothing."""

@@ -23,7 +23,7 @@ from gateway.settings import AccessSettings, ServerSettings, Settings
 pytestmark = pytest.mark.anyio
 
 MODEL = "/v1/models/shades"
-PATHS = {"model": "shades", "version": "1", "id": "0" * 32, "code": "too_large"}
+PATHS = {"model": "shades", "version": "1", "id": "0" * 32, "code": "too_large", "name": "roc"}
 PATHS |= {"dataset": "animals", "sha256": "0" * 64}
 
 NEEDS = {
@@ -37,6 +37,9 @@ NEEDS = {
     ("GET", "/v1/models"): Role.PREDICT,
     ("GET", "/v1/models/{model}/versions"): Role.PREDICT,
     ("GET", "/v1/models/{model}/versions/{version}"): Role.PREDICT,
+    ("GET", "/v1/models/{model}/versions/{version}/plots/{name}"): Role.PREDICT,
+    ("GET", "/v1/load-tests"): Role.PREDICT,
+    ("GET", "/v1/load-tests/{name}"): Role.PREDICT,
     ("GET", "/v1/models/{model}/rollout"): Role.PREDICT,
     ("PUT", "/v1/models/{model}/rollout"): Role.OPERATE,
     ("POST", "/v1/models/{model}/rollback"): Role.OPERATE,
