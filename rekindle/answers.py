@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -73,9 +74,15 @@ class Version(Answer):
     version: int
     state: str
     role: str | None = None
+    is_pinned: bool = False
     error: str | None = None
+    created_at: datetime | None = None
+    run_id: str | None = None
+    parent_version: int | None = None
+    accuracy: float | None = None
     card: dict[str, Any] | None = None
     """The model card; only where one version was asked for."""
+    plots: list[str] = []
 
 
 class Versions(Answer):
@@ -83,3 +90,186 @@ class Versions(Answer):
 
     model: str
     versions: list[Version]
+
+
+class RolloutState(Answer):
+    """Which version of a model answers, and which is on its way."""
+
+    rollout: dict[str, Any]
+    loading: int | None = None
+    answering: list[int] = []
+    failed: dict[int, str] = {}
+    error: str | None = None
+
+
+class Remembered(Answer):
+    """One prediction of the history."""
+
+    id: str
+    at: datetime
+    model: str
+    version: int
+    role: str = ""
+    classifications: list[Classification] = []
+    margin: float | None = None
+    entropy: float | None = None
+    filename: str | None = None
+    caller: str = ""
+    milliseconds: float | None = None
+    picture: str | None = None
+    feedback: str | None = None
+    uncertainty: float | None = None
+    """Only in the labelling queue."""
+
+
+class HistoryPage(Answer):
+    """Predictions, newest first."""
+
+    predictions: list[Remembered]
+    next_cursor: str | None = None
+
+
+class Queue(Answer):
+    """What to label next."""
+
+    model: str
+    predictions: list[Remembered]
+    waiting: int
+    corrections: int
+
+
+class Dataset(Answer):
+    """How many examples a dataset has."""
+
+    name: str
+    examples: int
+    splits: dict[str, dict[str, int]] = {}
+
+
+class Datasets(Answer):
+    """Every dataset."""
+
+    datasets: list[Dataset]
+
+
+class Example(Answer):
+    """One labelled picture."""
+
+    id: str
+    dataset: str
+    split: str
+    label: str
+    source: str = ""
+
+
+class ExamplePage(Answer):
+    """Examples in the order of their ids."""
+
+    examples: list[Example]
+    next_cursor: str | None = None
+
+
+class FileReport(Answer):
+    """What became of one file of an upload."""
+
+    name: str
+    outcome: str
+    label: str | None = None
+    id: str | None = None
+    reason: str | None = None
+
+
+class Report(Answer):
+    """What became of an upload."""
+
+    added: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    refused: int = 0
+    stopped: str | None = None
+    files: list[FileReport] = []
+
+
+class ImportProgress(Answer):
+    """How far an import is."""
+
+    files_done: int = 0
+    files_total: int | None = None
+
+
+class Import(Answer):
+    """A large upload, which is imported in the background."""
+
+    id: str
+    dataset: str
+    state: str
+    progress: ImportProgress = ImportProgress()
+    report: Report = Report()
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more will happen."""
+        return self.state in ("succeeded", "failed", "cancelled")
+
+
+class Upload(Report):
+    """The answer to an upload: the report, or the import that will have one."""
+
+    id: str | None = None
+    """Of the import; None when the report is complete."""
+
+
+class Run(Answer):
+    """One training run."""
+
+    id: str
+    model: str
+    state: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    version: int | None = None
+    accuracy: float | None = None
+    error: Problem | None = None
+    spec: dict[str, Any] = {}
+    progress: dict[str, Any] = {}
+
+    @field_validator("error", mode="before")
+    @classmethod
+    def _problem(cls, document: Any) -> Problem | None:
+        return None if document is None else Problem.from_json(document, status=500)
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more will happen."""
+        return self.state in ("succeeded", "rejected", "failed", "cancelled")
+
+
+class RunPage(Answer):
+    """Training runs, newest first."""
+
+    runs: list[Run]
+    next_cursor: str | None = None
+
+
+class Schedules(Answer):
+    """Every schedule."""
+
+    schedules: list[dict[str, Any]]
+
+
+class Stats(Answer):
+    """How the gateways fare."""
+
+    uptime_seconds: float
+    requests: dict[str, Any]
+    windows: dict[str, dict[str, Any]]
+    series: dict[str, Any] = {}
+    models: list[dict[str, Any]] = []
+
+
+class AuditPage(Answer):
+    """Who did what, newest first."""
+
+    entries: list[dict[str, Any]]
+    next_cursor: str | None = None

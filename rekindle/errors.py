@@ -49,6 +49,8 @@ class GatewayUnreachableError(RekindleError):
 class ApiError(RekindleError):
     """The gateway answered, and the answer is not what was asked for."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, retry_after_seconds: float | None = None) -> None:
+        """`retry_after_seconds`: when the gateway says that trying again may help."""
         super().__init__(f"{problem.status} {problem.code}: {problem}")
         self.problem = problem
+        self.retry_after_seconds = retry_after_seconds

@@ -5,6 +5,7 @@ On the bundled model where there is one, else on a tiny one that is exported for
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -164,6 +165,29 @@ def test_the_command_line_predicts(stack: RunningStack) -> None:
     output = succeeds("-m", "rekindle", "predict", picture, picture, "--url", stack.url)
     assert "cifar10, version 1" in output
     assert output.count(picture) == 2
+
+
+def test_the_command_line_keeps_a_model_learning(stack: RunningStack, tmp_path: Path) -> None:
+    """Upload pictures, see them, correct a prediction, look at versions and rollout: all by `rekindle`."""
+
+    def rekindle(*arguments: str) -> str:
+        return succeeds("-m", "rekindle", *arguments, "--url", stack.url)
+
+    for label in ("ship", "frog"):
+        (tmp_path / label).mkdir()
+        shutil.copy(PICTURE, tmp_path / label / "one.jpg")
+    refused = program("-m", "rekindle", "upload", str(tmp_path), "--dataset", "mine", "--url", stack.url)
+    output = refused.communicate(timeout=60)[0]
+    assert refused.returncode == 1, output
+    assert "mine: 1 added, 0 duplicates, 1 conflicts, 0 refused" in output
+    again = rekindle("upload", str(PICTURE), "--label", "frog", "--dataset", "mine")
+    assert "0 added, 1 duplicates" in again
+    assert json.loads(rekindle("datasets", "--json"))[0]["examples"] == 1
+    predicted = json.loads(rekindle("predict", str(PICTURE), "--json"))["predictions"][0]["id"]
+    eventually(lambda: predicted in rekindle("history", "--json"))
+    assert "feedback: frog" in rekindle("history", predicted, "--feedback", "frog")
+    assert "stable is version 1" in rekindle("rollout")
+    assert "stable" in rekindle("versions")
 
 
 def test_the_gateway_agrees_with_the_trainer(stack: RunningStack, version: Path, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def gateway_server(respond: Respond) -> Iterator[GatewayServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-            parts = message_from_bytes(head + body).get_payload()
+            message = message_from_bytes(head + body)
+            parts = message.get_payload() if message.is_multipart() else []
             self._answer([(part.get_filename(), part.get_payload(decode=True)) for part in parts])
 
         def _answer(self, parts: list[tuple[str, bytes]]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_server import failure, gateway_server, prediction, predictions, problem
+import stamina
+from gateway_server import Respond, failure, gateway_server, prediction, predictions, problem
 
 from rekindle import ApiError, AsyncClient, Client, GatewayUnreachableError
+from rekindle.client import calls
+from rekindle.client.retries import passes
+from rekindle.errors import Problem
 from rekindle.loopback import free_ports
 
 MODEL = {"name": "pets", "stable": 3, "versions": [1, 3], "labels": ["cat", "dog"], "error": None}
@@ -86,7 +91,7 @@ async def test_the_asynchronous_client_does_the_same() -> None:
             assert item.best is not None
             assert item.best.label == "cat"
         with pytest.raises(GatewayUnreachableError):
-            async with AsyncClient(f"http://127.0.0.1:{free_ports(1)[0]}") as client:
+            async with AsyncClient(f"http://127.0.0.1:{free_ports(1)[0]}", attempts=1) as client:
                 await client.models()
 
 
@@ -96,7 +101,7 @@ def test_a_problem_becomes_an_error_that_says_it(status: int) -> None:
     reply = (status, problem("unknown_model", status))
     with (
         gateway_server(lambda *request: reply) as server,
-        Client(server.url) as client,
+        Client(server.url, attempts=1) as client,
         pytest.raises(ApiError, match=f"{status} unknown_model: Unknown model: what arrived") as raised,
     ):
         client.models()
@@ -109,7 +114,7 @@ def test_an_error_of_something_else_is_still_an_error(body: bytes) -> None:
     """A proxy's page in place of a problem keeps the status."""
     with (
         gateway_server(lambda *request: (502, body)) as server,
-        Client(server.url) as client,
+        Client(server.url, attempts=1) as client,
         pytest.raises(ApiError, match="502 unknown: HTTP status 502"),
     ):
         client.models()
@@ -129,7 +134,10 @@ def test_a_success_that_is_not_the_api_is_an_error_that_quotes_it(body: bytes) -
 def test_nobody_there_is_an_error_with_the_address() -> None:
     """No connection: the message names where."""
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
-    with Client(url) as client, pytest.raises(GatewayUnreachableError, match=f"no answer from {url}"):
+    with (
+        Client(url, attempts=1) as client,
+        pytest.raises(GatewayUnreachableError, match=f"no answer from {url}"),
+    ):
         client.models()
 
 
@@ -139,3 +147,71 @@ def test_a_strange_model_name_stays_one_segment() -> None:
         with Client(server.url) as client, pytest.raises(ApiError):
             client.versions("a/../b?c")
         assert server.requests == [("GET", "/v1/models/a%2F..%2Fb%3Fc/versions")]
+
+
+def busy(times: int) -> Respond:
+    """503 that often, then the models."""
+    answers = iter([(503, problem("overloaded", 503))] * times)
+    return lambda *request: next(answers, (200, {"models": [MODEL]}))
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """Repeat without waiting in between."""
+    with stamina.set_testing(True, attempts=5, cap=True):
+        yield
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_passes_by_itself_is_tried_again() -> None:
+    """A read is repeated while the gateway is overloaded, to a bound."""
+    with gateway_server(busy(2)) as server, Client(server.url) as client:
+        assert client.models()[0].name == "pets"
+        assert len(server.requests) == 3
+    with gateway_server(busy(9)) as server, Client(server.url) as client:
+        with pytest.raises(ApiError, match="503 overloaded"):
+            client.models()
+        assert len(server.requests) == 5
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("impatient")
+async def test_the_asynchronous_client_tries_again_too() -> None:
+    """By the same rule."""
+    with gateway_server(busy(2)) as server:
+        async with AsyncClient(server.url) as client:
+            assert (await client.models())[0].name == "pets"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_not_harmless_is_tried_once() -> None:
+    """A roll-back that was carried out and whose answer was lost must not go forward again."""
+    with gateway_server(lambda *request: (503, problem("database", 503))) as server:
+        with Client(server.url) as client, pytest.raises(ApiError):
+            client.send(calls.roll_back("pets", None))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_mistakes_are_not_tried_again() -> None:
+    """404 stays 404."""
+    with gateway_server(lambda *request: (404, problem("unknown_model", 404))) as server:
+        with Client(server.url) as client, pytest.raises(ApiError):
+            client.versions("pets")
+        assert len(server.requests) == 1
+
+
+def test_retry_after_is_kept() -> None:
+    """The wait is the gateway's to say."""
+    error = ApiError(Problem(503, "overloaded", "Overloaded"), retry_after_seconds=7.0)
+    assert passes(calls.models())(error) == 7.0
+    assert passes(calls.roll_back("pets", None))(error) is False
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_the_token_is_sent(kind: type[Client | AsyncClient], monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the argument, else from the environment."""
+    monkeypatch.setenv("REKINDLE_TOKEN", "rk_environment")
+    assert kind()._http.headers["authorization"] == "Bearer rk_environment"
+    assert kind(token="rk_argument")._http.headers["authorization"] == "Bearer rk_argument"

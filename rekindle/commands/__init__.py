@@ -1,0 +1,1 @@
+"""The commands of `rekindle`, one file for each thing that they are about."""
