@@ -60,8 +60,9 @@ pretrained: ## Train the bundled model on CIFAR-10 (about 40 minutes on two core
 bench: development ## Requests per second beside the peers (needs wrk; BENCH="--rounds 1 --seconds 2")
 	$(IN_VENV) -m load_tests.peers.bench $(BENCH)
 
-reference: development ## Rewrite the tables in docs/model-server.md
+reference: development ## Rewrite what the documents take from the code: docs/settings.md, errors.md, model-server.md
 	$(IN_VENV) -m model_server.parity docs/model-server.md
+	$(IN_VENV) -m gateway.reference docs
 
 soak-model-server: development ## Swaps and label moves under 32 clients: failures, memory
 	$(IN_VENV) -m load_tests.model_server.soak

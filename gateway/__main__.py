@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _token(chosen.name, chosen.role)
         if role := getattr(chosen, "serve_as", None):
             os.environ["GATEWAY_SERVER__ROLE"] = role
-        return commands[chosen.command][0](load_settings())
+        settings = load_settings()
+        logs.configure(settings.log.format, settings.log.level)
+        return commands[chosen.command][0](settings)
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 2
@@ -82,7 +84,7 @@ def _check(settings: Settings) -> int:
     for fault in found:
         print(f"gateway: {fault}", file=sys.stderr)
     if not found:
-        print("gateway: settings, model store and model servers are well")
+        print("gateway: settings, stores, database, launcher and model servers are well")
     return 1 if found else 0
 
 

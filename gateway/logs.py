@@ -1,4 +1,4 @@
-"""Console lines `time level logger message key=value …`, with the request id where there is one.
+"""Log lines for people (`time level logger message key=value …`) or as JSON, with the id of the request.
 
 Values are quoted, so that no caller can forge a line. Picture data never reaches a log.
 """
@@ -9,6 +9,8 @@ import json
 import logging
 import time
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that the current task answers."""
@@ -26,11 +28,28 @@ class KeyValueFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """The line without the traceback."""
         record.message = record.message.replace("\n", "\\n").replace("\r", "\\r")
-        fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        if current := request_id.get():
-            fields["request_id"] = current
-        pairs = (f"{key}={_quoted(value)}" for key, value in fields.items())
+        pairs = (f"{key}={_quoted(value)}" for key, value in _fields(record).items())
         return " ".join([super().formatMessage(record), *pairs])
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: time, level, logger, message, what was passed as `extra`, and a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {"time": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        told |= {key: value for key, value in _fields(record).items() if key not in told}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    if current := request_id.get():
+        fields["request_id"] = current
+    return fields
 
 
 def _quoted(value: object) -> str:
@@ -39,10 +58,10 @@ def _quoted(value: object) -> str:
     return text if is_plain and text else json.dumps(text)
 
 
-def configure(level: int = logging.INFO) -> None:
-    """Send every log line of the process to stderr in one form."""
+def configure(form: str = "console", level: str = "info") -> None:
+    """Send every log line of the process to stderr; `form` and `level` as gateway.settings.log has them."""
     stream = logging.StreamHandler()
-    stream.setFormatter(KeyValueFormatter())
-    logging.basicConfig(level=level, handlers=[stream], force=True)
+    stream.setFormatter(JsonFormatter() if form == "json" else KeyValueFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
     for noisy in ("uvicorn", "asyncio", "grpc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -20,6 +20,7 @@ from gateway.errors import ConfigurationError
 from gateway.settings.base import Group
 from gateway.settings.history import DatabaseSettings, HistorySettings
 from gateway.settings.learning import DatasetSettings, TrainingSettings
+from gateway.settings.log import LogSettings
 from gateway.settings.protection import AccessSettings
 from gateway.settings.server import LimitSettings, ProcessRole, ServerSettings
 from gateway.settings.serving import DecodeSettings, PredictorSettings, RolloutSettings
@@ -32,6 +33,7 @@ __all__ = [
     "DecodeSettings",
     "HistorySettings",
     "LimitSettings",
+    "LogSettings",
     "PredictorSettings",
     "ProcessRole",
     "RolloutSettings",
@@ -65,6 +67,7 @@ class Settings(BaseSettings):
     datasets: DatasetSettings = DatasetSettings()
     training: TrainingSettings = TrainingSettings()
     access: AccessSettings = AccessSettings()
+    log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> Self:

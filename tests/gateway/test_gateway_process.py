@@ -63,7 +63,7 @@ class Process:
     @property
     def url(self) -> str:
         """From the start-up line; empty before it."""
-        found = re.search(r"listening url=(\S+)", "".join(self.lines))
+        found = re.search(r'listening.*?url"?[=:] ?"?(http[^"\s]+)', "".join(self.lines))
         return found[1] if found else ""
 
     def is_ready(self) -> bool:
@@ -186,6 +186,20 @@ def test_metrics_on_a_port_of_their_own(store: Path, model_server: FakeModelServ
         assert refused.json()["code"] == "other_role"
 
 
+def test_logs_as_json(store: Path, model_server: FakeModelServer) -> None:
+    """Every line of a serving process is an object, with its fields and the level that was asked for."""
+    settings = {"PREDICTOR__TARGETS": model_server.address, "STORES__MODELS": str(store)}
+    with serving(LOG__FORMAT="json", LOG__LEVEL="debug", **settings) as process:
+        wait_until(process.is_ready)
+        lines = [json.loads(line) for line in list(process.lines)]
+    assert all(line["time"].endswith("+00:00") for line in lines)
+    listening = next(line for line in lines if line["message"] == "listening")
+    assert (listening["level"], listening["logger"], listening["url"]) == (
+        *("INFO", "gateway.server"),
+        process.url,
+    )
+
+
 def test_sigint_ends_with_0(store: Path, model_server: FakeModelServer) -> None:
     """Ctrl-C is a normal end, without a traceback."""
     with serving(PREDICTOR__TARGETS=model_server.address, STORES__MODELS=str(store)) as process:
@@ -260,3 +274,10 @@ def test_check_says_what_is_missing(
     assert ill.returncode == 1
     assert "the model server does not answer" in ill.stderr
     assert "does not exist" in ill.stderr
+    other = {"PREDICTOR__TARGETS": server.address, "STORES__MODELS": str(store)}
+    lost = command("check", DATABASE__URL="postgresql://nobody@127.0.0.1:1/none", **other)
+    assert "the database cannot be used" in lost.stderr
+    assert "GATEWAY_DATABASE__URL" in lost.stderr
+    (tmp_path / "file").write_text("in the way")
+    blocked = command("check", STORES__PICTURES=str(tmp_path / "file" / "pictures"), **other)
+    assert "GATEWAY_STORES__PICTURES" in blocked.stderr
