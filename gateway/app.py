@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from gateway.access.guard import Guard
 from gateway.api import openapi, problems
 from gateway.api.boundary import Boundary
+from gateway.api.idempotency import Answers
 from gateway.api.protection import Protection
 from gateway.api.resources import routes_of
 from gateway.api.services import ControlServices, Services
@@ -65,6 +66,7 @@ async def running_services(
             recorder=remembered.recorder,
             guard=guard,
             uploads=Uploads(settings.limits, metrics),
+            answers=Answers(settings.limits.idempotency_seconds),
             stores=settings.stores,
             metrics=metrics,
         )

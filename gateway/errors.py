@@ -12,6 +12,8 @@ GatewayError
 │   ├── UnknownVersionError         no such version of the model
 │   ├── UnknownNameError            nothing else of that name: a prediction, dataset, run, import …
 │   ├── OtherRoleError              gateways of another role serve this
+│   ├── KeyReusedError              an Idempotency-Key that belongs to another request
+│   ├── KeyInUseError               an Idempotency-Key whose first request is still running
 │   └── ConflictError               what is asked for contradicts what is
 │       ├── RunActiveError          the model has an active training run
 │       └── BaseDataMissingError    the data that a run builds on is not there
@@ -91,6 +93,14 @@ class UnknownNameError(RequestError):
 
 class OtherRoleError(RequestError):
     """The route is there, but served by gateways of another role."""
+
+
+class KeyReusedError(RequestError):
+    """The Idempotency-Key belongs to a request that asked for something else."""
+
+
+class KeyInUseError(RequestError):
+    """The first request with this Idempotency-Key has no answer yet."""
 
 
 class ConflictError(RequestError):

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.access.callers import Role
 from gateway.api import problems
 from gateway.api.access import caller_of
 from gateway.api.direct import DirectRoute
 from gateway.api.headers import header
-from gateway.api.query import DEFAULT_TOP_K, MAX_TOP_K, read_query
+from gateway.api.idempotency import HEADER, LONGEST_KEY, REPLAYED, digest_of
+from gateway.api.query import DEFAULT_TOP_K, MAX_TOP_K, PredictionQuery, read_query
 from gateway.api.remembering import remember
 from gateway.api.schemas import PredictionsSchema, guarded_responses
-from gateway.api.services import services_of
+from gateway.api.services import Services, services_of
 from gateway.rollouts.routing import LABELS, Address
-from gateway.serving.prediction import Item, Prediction
+from gateway.serving.prediction import Item, Picture, Prediction
 
 KEY_HEADER = b"x-canary-key"
 SCORE_DIGITS = 6
@@ -75,6 +78,14 @@ _OPENAPI: dict[str, Any] = {
             "schema": {"type": "string"},
         },
         {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same request with the same key gets the first answer again, for an hour "
+            "by default and from the same process.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+        },
+        {
             "name": "store",
             "in": "query",
             "required": False,
@@ -94,7 +105,7 @@ _OPENAPI: dict[str, Any] = {
     "/v1/models/{model}/predictions",
     summary="Classify pictures",
     response_model=PredictionsSchema,
-    responses=guarded_responses(400, 404, 408, 413, 415, 422, 502, 503, 504),
+    responses=guarded_responses(400, 404, 408, 409, 413, 415, 422, 502, 503, 504),
     openapi_extra=_OPENAPI,
 )
 async def create_predictions(request: Request) -> Response:
@@ -109,12 +120,51 @@ async def create_predictions(request: Request) -> Response:
     asked = read_query(scope["query_string"])
     address = Address(asked.label, asked.version, header(scope, KEY_HEADER))
     services.rollouts.route(model, address)  # what cannot answer is refused before the body is read
+    key = header(scope, HEADER)
     async with services.uploads.read(scope, request.receive) as pictures:
-        prediction = await services.prediction.predict(model, pictures, asked.top_k, address)
-        if asked.store:
-            remember(services, prediction, pictures, scope)
-    content = _content(prediction, scope["path"], scope["request_id"])
-    return Response(to_json(content), media_type="application/json")
+        if key is not None:
+            return await _once(services, scope, key, model, pictures, asked, address)
+        answer = await _answer(services, scope, model, pictures, asked, address)
+    return Response(answer, media_type="application/json")
+
+
+async def _answer(
+    services: Services,
+    scope: Scope,
+    model: str,
+    pictures: Sequence[Picture],
+    asked: PredictionQuery,
+    address: Address,
+) -> bytes:
+    prediction = await services.prediction.predict(model, pictures, asked.top_k, address)
+    if asked.store:
+        remember(services, prediction, pictures, scope)
+    return to_json(_content(prediction, scope["path"], scope["request_id"]))
+
+
+async def _once(
+    services: Services,
+    scope: Scope,
+    key: str,
+    model: str,
+    pictures: Sequence[Picture],
+    asked: PredictionQuery,
+    address: Address,
+) -> Response:
+    """The first answer to this key of this caller, whenever it is asked for."""
+    named = (picture.filename or "" for picture in pictures)
+    contents = (picture.content for picture in pictures)
+    asks = (
+        scope["raw_path"],
+        scope["query_string"],
+        *(name.encode(errors="surrogatepass") for name in named),
+        *contents,
+    )
+    with services.answers.asked(caller_of(scope).name, key, digest_of(asks)) as known:
+        headers = None if known.answer is None else REPLAYED
+        if known.answer is None:
+            known.answer = await _answer(services, scope, model, pictures, asked, address)
+    return Response(known.answer, headers=headers, media_type="application/json")
 
 
 def _content(prediction: Prediction, instance: str, request_id: str) -> dict[str, Any]:

@@ -45,6 +45,8 @@ KINDS: Mapping[type[GatewayError], ProblemKind] = {
     errors.UnknownVersionError: ProblemKind(404, "unknown_version", "The model has no such version"),
     errors.OtherRoleError: ProblemKind(404, "other_role", "Another role of the gateway serves this"),
     errors.UnknownNameError: ProblemKind(404, "unknown_name", "There is nothing of that name"),
+    errors.KeyReusedError: ProblemKind(422, "key_reused", "The Idempotency-Key belongs to another request"),
+    errors.KeyInUseError: ProblemKind(409, "key_in_use", "The request with this Idempotency-Key runs", 1),
     errors.RunActiveError: ProblemKind(409, "run_active", "The model has an active training run"),
     errors.BaseDataMissingError: ProblemKind(409, "base_data_missing", "The data to build on is not there"),
     errors.ConflictError: ProblemKind(409, "conflict", "The request contradicts the present state"),

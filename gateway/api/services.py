@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from gateway.access.audit import AuditLog
 from gateway.access.guard import Guard
+from gateway.api.idempotency import Answers
 from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
 from gateway.datasets.imports import ImportService
@@ -45,6 +46,7 @@ class Services:
     recorder: Recorder
     guard: Guard
     uploads: Uploads
+    answers: Answers
     stores: StoreSettings
     metrics: Metrics
     lifecycle: Lifecycle = field(default_factory=Lifecycle)

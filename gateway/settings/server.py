@@ -46,6 +46,8 @@ class LimitSettings(Group):
     """Of all callers together, in this process; beyond it requests are refused with 503 at once. Probes and
     metrics are not counted."""
     images_per_request: int = Field(default=256, ge=1)
+    idempotency_seconds: float = Field(default=3600.0, gt=0)
+    """How long this process gives the same answer again to the same Idempotency-Key of a prediction."""
     body_seconds: float = Field(default=30.0, gt=0)
     """32 MiB in 30 s is 9 Mbit/s; whoever is slower is told so with 408."""
     bodies_bytes: int = Field(default=256 * MEBIBYTE, ge=1024)
