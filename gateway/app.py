@@ -24,7 +24,7 @@ from gateway.settings import AccessSettings, Settings
 from gateway.statistics.counter import ActivityCounter
 from gateway.wiring.history import HistoryRoom, history_room
 from gateway.wiring.holder import holder_name
-from gateway.wiring.serving import serving_room
+from gateway.wiring.serving import ServingRoom, serving_room
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -71,12 +71,16 @@ async def running_services(
             metrics=metrics,
         )
         if settings.server.role != "predict":
-            services = await _with_control(services, settings, rooms, remembered)
+            services = await _with_control(services, settings, rooms, remembered, serving)
         yield services
 
 
 async def _with_control(
-    services: Services, settings: Settings, rooms: AsyncExitStack, remembered: HistoryRoom
+    services: Services,
+    settings: Settings,
+    rooms: AsyncExitStack,
+    remembered: HistoryRoom,
+    serving: ServingRoom,
 ) -> ControlServices:
     """The rooms that a predicting process neither has nor imports."""
     from gateway.wiring.datasets import dataset_room
@@ -92,6 +96,7 @@ async def _with_control(
         history=remembered.service,
         statistics=remembered.statistics,
         labelling=remembered.labelling,
+        shadows=serving.shadows,
         audit=remembered.audit,
         datasets=labelled.service,
         intake=labelled.intake,

@@ -85,6 +85,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.shadow_images = Counter(
+            "gateway_shadow_images",
+            "Images that went to a shadow version too: compared, failed or dropped under load.",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+
     def _define_replicas(self) -> None:
         self.replica_up = Gauge(
             "gateway_replica_up",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 USER = "postgres"
@@ -23,6 +26,19 @@ def binaries() -> Path | None:
         return found[-1].parent
     on_path = shutil.which("postgres")
     return Path(on_path).resolve().parent if on_path else None
+
+
+def settled_port() -> int:
+    """A free port that no outgoing connection is ever given.
+
+    From the range of outgoing ones, a client that tries a closed port again and again is some day given that
+    very port, is connected to itself, and the server cannot have it back.
+    """
+    while True:
+        port = random.randint(15_000, 31_000)
+        with socket.socket() as held, suppress(OSError):
+            held.bind(("127.0.0.1", port))
+            return port
 
 
 class PostgreSQL:

@@ -30,6 +30,7 @@ from gateway.api import (
     run_logs,
     schedules,
     session,
+    shadow,
     stats,
     training_runs,
 )
@@ -40,7 +41,7 @@ METRICS_PATH = "/metrics"
 
 _PREDICT = (predictions, inference, inference_metadata)
 _CONTROL = (
-    *(history, stats, labelling, rollout, audit, load_tests),
+    *(history, stats, labelling, rollout, shadow, audit, load_tests),
     *(datasets, imports, training_runs, run_logs, schedules),
 )
 _BOTH = (models, session, operations)

@@ -19,6 +19,7 @@ from gateway.history.recorder import Recorder
 from gateway.history.service import HistoryService
 from gateway.labelling.service import LabellingService
 from gateway.metrics import Metrics
+from gateway.ports.shadows import ShadowStore
 from gateway.rollouts.service import RolloutService
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
@@ -59,6 +60,7 @@ class ControlServices(Services):
     history: HistoryService
     statistics: StatisticsService
     labelling: LabellingService
+    shadows: ShadowStore
     audit: AuditLog
     datasets: DatasetService
     intake: Intake

@@ -91,6 +91,12 @@ class RolloutService:
         state = self.model(name)
         return route(state, address, state.served) or Route(self.served(name), "stable")
 
+    def shadow_of(self, name: str) -> ServedVersion | None:
+        """The version that answers copies, once it is AVAILABLE on every replica."""
+        state = self.model(name)
+        shadow = state.rollout.shadow
+        return None if shadow is None else state.answering.get(shadow)
+
     def withdraw(self, served: ServedVersion) -> None:
         """A replica does not hold this version after all: nothing is sent to it until all do again."""
         self.model(served.model).answering.pop(served.version, None)

@@ -31,6 +31,7 @@ from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route
 from gateway.rollouts.service import RolloutService
 from gateway.serving.batching import Answer, BatchQueue
 from gateway.serving.replicas import Replicas
+from gateway.serving.shadowing import Copied, Shadowing
 from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
 
 Decoded = Sequence[bytes | RequestError]
@@ -96,7 +97,9 @@ class PredictionService:
         predictor: PredictorSettings,
         limits: LimitSettings,
         decode: DecodeSettings,
+        shadowing: Shadowing,
     ) -> None:
+        self._shadowing = shadowing
         self._rollouts = rollouts
         self._queue = queue
         self._replicas = replicas
@@ -143,6 +146,8 @@ class PredictionService:
         for stage, seconds in zip(self._stages, stages, strict=True):
             stage.observe(seconds)
         items = _items(pictures, decoded, answer, served, top_k)
+        if route.role == "stable" and self._rollouts.shadow_of(model) is not None:
+            self._shadowing.offer(served, _copied(pictures, decoded, items), answer)
         labels = served.card.labels
         return Prediction(model, answer.version, route.role, labels, items, *stages, perf_counter() - started)
 
@@ -237,6 +242,14 @@ class PredictionService:
     def close(self) -> None:
         """Let the decoding threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _copied(pictures: Sequence[Picture], decoded: Decoded, items: Sequence[Item]) -> list[Copied]:
+    return [
+        Copied(item.id, picture.content, image, item.scores)
+        for picture, image, item in zip(pictures, decoded, items, strict=True)
+        if isinstance(image, bytes)
+    ]
 
 
 def _items(

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.leases import SqlLeases
+from gateway.adapters.database.shadows import SqlShadows
 from gateway.adapters.discovery import Discovery
 from gateway.adapters.filesystem import FileModelStore
 from gateway.adapters.tfserving import TensorFlowServing
 from gateway.background import repeat
+from gateway.errors import DatabaseError
 from gateway.metrics import Metrics
+from gateway.ports.shadows import ShadowStore
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.writing import Leased, Reader
 from gateway.serving.batching import BatchQueue
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
+from gateway.serving.shadowing import Shadowing
 from gateway.settings import Settings
 from gateway.wiring.holder import holder_name
+
+FLUSH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class ServingRoom:
     prediction: PredictionService
     rollouts: RolloutService
     replicas: Replicas
+    shadows: ShadowStore
 
 
 @asynccontextmanager
@@ -56,19 +63,25 @@ async def serving_room(
         writing=writing,
     )
     limits, decode = settings.limits, settings.decode
-    prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, decode)
+    shadows = SqlShadows(database)
+    shadowing = Shadowing(rollouts, queue, shadows, metrics, limits.image_pixels)
+    prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, decode, shadowing)
     await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
     poll_seconds = settings.rollout.poll_seconds
     followers = [
         asyncio.create_task(repeat(replicas.resolve, predictor.resolve_seconds, "resolving the replicas")),
         asyncio.create_task(repeat(rollouts.step, poll_seconds, "following the model store")),
+        asyncio.create_task(shadowing.work()),
+        asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),
     ]
     try:
-        yield ServingRoom(prediction, rollouts, replicas)
+        yield ServingRoom(prediction, rollouts, replicas, shadows)
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
+        with suppress(DatabaseError):
+            await shadowing.flush()
         await replicas.aclose()
         prediction.close()
         if isinstance(writing, Leased):

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from load_tests.faults.crowd import Answer, crowd, summary
 from load_tests.faults.metrics import sample
-from load_tests.postgresql import PostgreSQL
+from load_tests.postgresql import PostgreSQL, settled_port
 from rekindle.child import Command
 from rekindle.console import Console
 from rekindle.loopback import free_ports
@@ -38,8 +38,8 @@ def main() -> int:
     parser.add_argument("--away-seconds", type=float, default=60.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rekindle-") as folder, Supervisor(Console()) as supervisor:
-        port, *ports = free_ports(4)
-        database = PostgreSQL(Path(folder) / "postgresql", port).start()
+        ports = free_ports(3)
+        database = PostgreSQL(Path(folder) / "postgresql", settled_port()).start()
         try:
             stack = Stack(options.models.resolve(), Path(folder) / "data", *ports)
             start(supervisor, stack, database.url)

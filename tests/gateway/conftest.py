@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from gateway_fakes import FakeModelServer, publish
 from gateway_harness import RunningGateway, StartGateway, running_gateway
-from postgresql import PostgreSQL, binaries
 from sqlalchemy import text
 
 from gateway.adapters.database.connection import make_engine
 from gateway.adapters.database.migration import migrate
 from gateway.adapters.database.tables import metadata
 from gateway.settings import DatabaseSettings, Settings
+from load_tests.postgresql import PostgreSQL, binaries, settled_port
 
 
 @pytest.fixture(scope="session")
@@ -130,21 +130,12 @@ async def gateway(start_gateway: StartGateway, model_server: FakeModelServer) ->
 REQUIRED = os.environ.get("REKINDLE_REQUIRE_ALL_TESTS") == "1"
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    import socket
-
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
     """A running PostgreSQL, shared by the session."""
     if binaries() is None and not REQUIRED:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"), free_port()).start()
+    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"), settled_port()).start()
     yield server
     server.stop()
 

@@ -41,6 +41,7 @@ NEEDS = {
     ("GET", "/v1/load-tests"): Role.PREDICT,
     ("GET", "/v1/load-tests/{name}"): Role.PREDICT,
     ("GET", "/v1/models/{model}/rollout"): Role.PREDICT,
+    ("GET", "/v1/models/{model}/shadow"): Role.PREDICT,
     ("PUT", "/v1/models/{model}/rollout"): Role.OPERATE,
     ("POST", "/v1/models/{model}/rollback"): Role.OPERATE,
     ("GET", "/v1/labelling-queue"): Role.LABEL,

@@ -12,8 +12,9 @@ import pytest
 from gateway_fakes import LABELS, TOP_SCORE, FakeModelServer, eventually, picture
 from gateway_harness import RunningGateway, StartGateway
 from PIL import Image
-from postgresql import PostgreSQL
 from prometheus_client.parser import text_string_to_metric_families
+
+from load_tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from gateway_fakes import FakeModelServer, eventually
 from gateway_harness import RunningGateway, StartGateway, running_gateway
-from postgresql import PostgreSQL
 from sqlalchemy import select, text, update
 from training_harness import RUNS, gateway_settings, make_data, start_run, state_is, training
 
@@ -27,6 +26,7 @@ from gateway.ports.training import RunEnd, RunRow
 from gateway.settings import DatabaseSettings
 from gateway.training.runs import microseconds_now
 from gateway.training.schedules import next_time
+from load_tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 SCHEDULES = "/v1/schedules"

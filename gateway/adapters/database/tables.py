@@ -17,7 +17,6 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     String,
     Table,
@@ -211,9 +210,27 @@ shadows = Table(
     Column("shadow_label", String(255), primary_key=True),  # the shadow's
     Column("comparisons", BigInteger, nullable=False),
     Column("difference_sum", Float, nullable=False),  # of |score − score'| of stable's label
-    Column("failures", Integer, nullable=False),
+    Column("stable_milliseconds_sum", Float, nullable=False),
+    Column("shadow_milliseconds_sum", Float, nullable=False),
+    Column("failures", BigInteger, nullable=False),
 )
 """Answers of a shadow version beside those of stable, counted a minute."""
+
+disagreements = Table(
+    "disagreements",
+    metadata,
+    Column("prediction_id", String(32), primary_key=True),
+    Column("shadow", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("model", String(63), nullable=False),
+    Column("stable", BigInteger, nullable=False),
+    Column("label", String(255), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("shadow_label", String(255), nullable=False),
+    Column("shadow_score", Float, nullable=False),
+    Index("ix_disagreements_model_shadow_at", "model", "shadow", "at"),
+)
+"""The predictions that a shadow version answered otherwise."""
 
 leases = Table(
     "leases",

@@ -159,11 +159,30 @@ def upgrade() -> None:
         sa.Column("shadow_label", sa.String(length=255), nullable=False),
         sa.Column("comparisons", sa.BigInteger(), nullable=False),
         sa.Column("difference_sum", sa.Float(), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("stable_milliseconds_sum", sa.Float(), nullable=False),
+        sa.Column("shadow_milliseconds_sum", sa.Float(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
             "minute", "model", "stable", "shadow", "label", "shadow_label", name=op.f("pk_shadows")
         ),
     )
+    op.create_table(
+        "disagreements",
+        sa.Column("prediction_id", sa.String(length=32), nullable=False),
+        sa.Column("shadow", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("model", sa.String(length=63), nullable=False),
+        sa.Column("stable", sa.BigInteger(), nullable=False),
+        sa.Column("label", sa.String(length=255), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("shadow_label", sa.String(length=255), nullable=False),
+        sa.Column("shadow_score", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("prediction_id", "shadow", name=op.f("pk_disagreements")),
+    )
+    with op.batch_alter_table("disagreements", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_disagreements_at"), ["at"], unique=False)
+        batch_op.create_index("ix_disagreements_model_shadow_at", ["model", "shadow", "at"], unique=False)
+
     op.create_table(
         "predictions",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -240,6 +259,7 @@ def downgrade() -> None:
 
     op.drop_table("predictions")
     op.drop_table("shadows")
+    op.drop_table("disagreements")
     with op.batch_alter_table("schedules", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_schedules_next_at"))
 
