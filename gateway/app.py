@@ -14,31 +14,36 @@ from gateway.access.guard import Guard
 from gateway.api import openapi, problems
 from gateway.api.boundary import Boundary
 from gateway.api.idempotency import Answers
-from gateway.api.protection import Protection
+from gateway.api.protection import PROBES, Protection
 from gateway.api.resources import routes_of
 from gateway.api.services import ControlServices, Services
 from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
 from gateway.metrics import Metrics
+from gateway.ports.tracing import Tracing
 from gateway.settings import AccessSettings, Settings
 from gateway.statistics.counter import ActivityCounter
 from gateway.wiring.history import HistoryRoom, history_room
 from gateway.wiring.holder import holder_name
 from gateway.wiring.serving import ServingRoom, serving_room
+from gateway.wiring.tracing import tracing_of
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application, not yet started: its lifespan builds the services and closes them."""
     metrics, activity = Metrics(), ActivityCounter(holder_name())
-    guard = Guard(settings.access, settings.server)
+    guard, tracing = Guard(settings.access, settings.server), tracing_of(PROBES)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_services(settings, metrics, guard, activity) as services:
-            app.state.services = services
-            yield
+        try:
+            async with running_services(settings, metrics, guard, activity, tracing) as services:
+                app.state.services = services
+                yield
+        finally:
+            tracing.close()
 
-    app = openapi.describe(FastAPI(lifespan=lifespan, redoc_url=None))
+    app = openapi.describe(FastAPI(lifespan=lifespan, redoc_url=None, telemetry=tracing.of_requests))
     app.state.metrics = metrics
     app.add_middleware(Protection, guard=guard, at_once=settings.limits.requests_at_once)
     if settings.access.cors_origins:
@@ -53,12 +58,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def running_services(
-    settings: Settings, metrics: Metrics, guard: Guard, activity: ActivityCounter
+    settings: Settings, metrics: Metrics, guard: Guard, activity: ActivityCounter, tracing: Tracing
 ) -> AsyncIterator[Services]:
     """Build the rooms of the role in the order of their needs; close them in reverse."""
     async with AsyncExitStack() as rooms:
         remembered = await rooms.enter_async_context(history_room(settings, metrics, activity))
-        serving = await rooms.enter_async_context(serving_room(settings, metrics, remembered.database))
+        serving = await rooms.enter_async_context(
+            serving_room(settings, metrics, remembered.database, tracing)
+        )
         services = Services(
             prediction=serving.prediction,
             rollouts=serving.rollouts,

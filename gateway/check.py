@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+from gateway.adapters.certificates import CertificateFiles, Certificates
 from gateway.adapters.database.migration import HEAD, revision
 from gateway.adapters.discovery import Discovery
 from gateway.adapters.filesystem import FileModelStore
@@ -79,12 +80,16 @@ async def _server_faults(settings: Settings) -> list[str]:
     addresses = await Discovery(settings.predictor.targets)()
     if not addresses:
         return [f"none of {', '.join(settings.predictor.targets)} resolves; set GATEWAY_PREDICTOR__TARGETS"]
-    answers = await asyncio.gather(*(_replica_fault(address) for address in sorted(addresses)))
+    try:
+        certificates = CertificateFiles(settings.predictor).current
+    except ConfigurationError as error:
+        return [str(error)]
+    answers = await asyncio.gather(*(_replica_fault(address, certificates) for address in sorted(addresses)))
     return [fault for fault in answers if fault]
 
 
-async def _replica_fault(address: str) -> str:
-    predictor = TensorFlowServing(address)
+async def _replica_fault(address: str, certificates: Certificates | None) -> str:
+    predictor = TensorFlowServing(address, certificates)
     try:
         await predictor.check(TIMEOUT_SECONDS)
     except ReplicaError as error:

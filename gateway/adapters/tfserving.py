@@ -8,7 +8,7 @@ so the channel's own are off.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -16,6 +16,7 @@ import grpc.aio
 
 from contract import tfserving_api as api
 from contract.tfserving_api import ModelVersionState
+from gateway.adapters.certificates import Certificates
 from gateway.errors import (
     ReplicaError,
     ReplicaLostError,
@@ -26,6 +27,9 @@ from gateway.errors import (
 from gateway.ports.serving import Scores, ServedVersion, VersionStatus
 
 SIGNATURE = "serving_default"
+
+Headers = Callable[[], Sequence[tuple[str, str]] | None]
+"""Metadata of the next Predict."""
 
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # the default of 4 MiB is 1,000 rows of 1,000 classes
@@ -63,9 +67,13 @@ STATUS_ERRORS: Mapping[grpc.StatusCode, type[ReplicaError]] = {
 class TensorFlowServing:
     """A gateway.ports.serving.Predictor over one gRPC channel. Create it on the event loop."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self, address: str, certificates: Certificates | None = None, headers: Headers = lambda: None
+    ) -> None:
+        """Without certificates the channel is plain text."""
         self._address = address
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._headers = headers
+        self._channel = _channel(address, certificates)
         self._predict = self._channel.unary_unary(
             api.PREDICT,
             request_serializer=api.PredictRequest.SerializeToString,
@@ -85,7 +93,8 @@ class TensorFlowServing:
     async def predict(self, served: ServedVersion, images: Sequence[bytes], timeout_seconds: float) -> Scores:
         """Score images, each uint8, [height, width, 3], in one Predict. Raises ReplicaError."""
         try:
-            response = await self._predict(_predict_request(served, images), timeout=timeout_seconds)
+            request = _predict_request(served, images)
+            response = await self._predict(request, timeout=timeout_seconds, metadata=self._headers())
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
         return self._scores(response, served, len(images))
@@ -141,6 +150,17 @@ class TensorFlowServing:
                 f"replica {self._address} answered for {served.model!r} version {served.version} with {error}"
             ) from error
         return Scores(response.model_spec.version.value or served.version, rows)
+
+
+def _channel(address: str, certificates: Certificates | None) -> grpc.aio.Channel:
+    if certificates is None:
+        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(
+        certificates.authorities, certificates.key, certificates.certificate
+    )
+    name = certificates.server_name
+    options = (*CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", name)) if name else CHANNEL_OPTIONS
+    return grpc.aio.secure_channel(address, credentials, options=options)
 
 
 def _predict_request(served: ServedVersion, images: Sequence[bytes]) -> Any:

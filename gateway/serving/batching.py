@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+from opentelemetry.trace import Span, get_current_span
+
 from gateway.errors import DeadlineError, GatewayError, OverloadedError
 from gateway.metrics import Metrics
 from gateway.ports.serving import Scores, ServedVersion
@@ -36,6 +38,7 @@ class Ticket:
 
     __slots__ = (
         "answered",
+        "cause",
         "deadline",
         "entered_at",
         "images",
@@ -52,6 +55,7 @@ class Ticket:
         self.served = served
         self.images = images
         self.deadline = deadline
+        self.cause = get_current_span()
         self.entered_at = perf_counter()
         self.pulled_at = 0.0
         self.rows: list[Sequence[float]] = [()] * len(images)
@@ -110,6 +114,11 @@ class Batch:
     def images(self) -> list[bytes]:
         """The images of all slices, in order."""
         return [image for part in self.slices for image in part.ticket.images[part.start : part.stop]]
+
+    @property
+    def causes(self) -> list[Span]:
+        """The spans of its requests, of those that are traced."""
+        return [part.ticket.cause for part in self.slices if part.ticket.cause.is_recording()]
 
     @property
     def deadline(self) -> float:

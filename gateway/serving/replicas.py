@@ -25,7 +25,8 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
-from gateway.ports.serving import Predictor, VersionStatus
+from gateway.ports.serving import Predictor, Scores, VersionStatus
+from gateway.ports.tracing import Call, Tracing, Untraced
 from gateway.serving.batching import Batch, BatchQueue
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,6 @@ class Replica:
                 task.cancel()
         await asyncio.gather(*self._pullers, return_exceptions=True)
         await self.predictor.aclose()
-        self._metrics.forget_replica(self.predictor.address)
 
     async def _pull(self) -> None:
         task = asyncio.current_task()
@@ -108,7 +108,7 @@ class Replica:
     async def _answer(self, batch: Batch) -> None:
         started = perf_counter()
         try:
-            scores = await self.predictor.predict(batch.served, batch.images, self._attempt_seconds(batch))
+            scores = await self._predict(batch)
             batch.deliver(scores)
             self._learn(perf_counter() - started)
         except (ReplicaLostError, ReplicaSlowError) as error:
@@ -127,6 +127,12 @@ class Replica:
         except Exception as error:
             log.exception("a batch failed unexpectedly", extra={"replica": self.predictor.address})
             batch.fail(ReplicaRejectedError(f"unexpected {type(error).__name__} while predicting"))
+
+    async def _predict(self, batch: Batch) -> Scores:
+        served, images = batch.served, batch.images
+        call = Call(batch.causes, self.predictor.address, served.model, served.version, len(images))
+        with self._fleet.tracing.call(call):
+            return await self.predictor.predict(served, images, self._attempt_seconds(batch))
 
     def _repeat(self, batch: Batch, error: ReplicaError) -> None:
         if isinstance(error, ReplicaSlowError) and not self._fleet.others_are_up(self):
@@ -194,7 +200,9 @@ class Replicas:
         metrics: Metrics,
         *,
         in_flight: int,
+        tracing: Tracing | None = None,
     ) -> None:
+        self.tracing = tracing or Untraced()
         self._discover = discover
         self._connect = connect
         self._queue = queue
@@ -244,6 +252,12 @@ class Replicas:
         """Take in the replicas that discovery names now, and retire those that it names no more."""
         self._reconcile(await self._discover())
 
+    def reconnect(self) -> None:
+        """Give each replica a new connection; calls that run end on the old one."""
+        addresses = frozenset(self._members)
+        self._reconcile(frozenset())
+        self._reconcile(addresses)
+
     async def aclose(self) -> None:
         """Retire every replica."""
         self._reconcile(frozenset())
@@ -255,7 +269,12 @@ class Replicas:
             self._members[address] = replica
             replica.start(self._in_flight)
         for address in self._members.keys() - addresses:
-            task = asyncio.create_task(self._members.pop(address).retire())
+            task = asyncio.create_task(self._retire(self._members.pop(address)))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
         self.note_change()
+
+    async def _retire(self, replica: Replica) -> None:
+        await replica.retire()
+        if (address := replica.predictor.address) not in self._members:
+            self._metrics.forget_replica(address)

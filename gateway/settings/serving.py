@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
 from gateway.settings.base import Group, split
@@ -33,6 +34,23 @@ class PredictorSettings(Group):
     are all that could be answered within the deadline."""
     outage_patience_seconds: float = Field(default=1.0, ge=0)
     """With every replica lost for longer than this, requests are refused at once instead of waiting."""
+    tls_ca_file: Path | None = None
+    """Certificates (PEM) that the model servers' must be signed by; None: plain text. This file and the two
+    below are looked at every `resolve_seconds`; new contents get new connections, and no request is lost."""
+    tls_certificate_file: Path | None = None
+    """This gateway's own certificate (PEM), for model servers that ask for one."""
+    tls_key_file: Path | None = None
+    """The key (PEM) of `tls_certificate_file`."""
+    tls_server_name: str | None = None
+    """The name in the model servers' certificate; None: the address, so a headless Service needs it."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("predictor.tls_certificate_file and predictor.tls_key_file need each other")
+        if self.tls_ca_file is None and (self.tls_certificate_file or self.tls_server_name):
+            raise ValueError("predictor.tls_ca_file is missing; without it the connections are plain text")
+        return self
 
 
 class DecodeSettings(Group):

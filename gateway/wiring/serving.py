@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from gateway.adapters.certificates import CertificateFiles
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.leases import SqlLeases
 from gateway.adapters.database.shadows import SqlShadows
@@ -17,6 +18,7 @@ from gateway.background import repeat
 from gateway.errors import DatabaseError
 from gateway.metrics import Metrics
 from gateway.ports.shadows import ShadowStore
+from gateway.ports.tracing import Tracing
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.writing import Leased, Reader
 from gateway.serving.batching import BatchQueue
@@ -41,17 +43,19 @@ class ServingRoom:
 
 @asynccontextmanager
 async def serving_room(
-    settings: Settings, metrics: Metrics, database: Database
+    settings: Settings, metrics: Metrics, database: Database, tracing: Tracing
 ) -> AsyncIterator[ServingRoom]:
     """Know the models before the first request; follow store and replicas until the end."""
     predictor = settings.predictor
     queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
+    certificates = CertificateFiles(predictor)
     replicas = Replicas(
         Discovery(predictor.targets),
-        TensorFlowServing,
+        lambda address: TensorFlowServing(address, certificates.current, tracing.headers),
         queue,
         metrics,
         in_flight=predictor.in_flight_per_replica,
+        tracing=tracing,
     )
     writing = writing_of(settings, database)
     rollouts = RolloutService(
@@ -68,8 +72,14 @@ async def serving_room(
     prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, decode, shadowing)
     await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
     poll_seconds = settings.rollout.poll_seconds
+
+    async def follow_replicas() -> None:
+        await replicas.resolve()
+        if await asyncio.to_thread(certificates.have_changed):
+            replicas.reconnect()
+
     followers = [
-        asyncio.create_task(repeat(replicas.resolve, predictor.resolve_seconds, "resolving the replicas")),
+        asyncio.create_task(repeat(follow_replicas, predictor.resolve_seconds, "resolving the replicas")),
         asyncio.create_task(repeat(rollouts.step, poll_seconds, "following the model store")),
         asyncio.create_task(shadowing.work()),
         asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),

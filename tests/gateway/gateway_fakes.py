@@ -106,14 +106,23 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> No
 class FakeModelServer:
     """A gRPC server with Predict and GetModelStatus. Start it, point a gateway at `address`."""
 
-    def __init__(self, port: int = 0, config: Path | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        config: Path | None = None,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
         self.port = port
         self.config = config
+        self.credentials = credentials
+        """Without them the port is plain text."""
         self.available: dict[str, set[int]] = {"shades": {1}}
         self.broken: dict[tuple[str, int], str] = {}
         """(model, version) → the error with which loading it ends."""
         self.calls: list[tuple[str, int, int]] = []
         """(model, version, images) of every Predict that arrived."""
+        self.metadata: list[dict[str, str]] = []
+        """Of every Predict that arrived."""
         self.refuse_with: grpc.StatusCode | None = None
         self.classes = len(LABELS)
         self.seconds = 0.0
@@ -136,7 +145,10 @@ class FakeModelServer:
         self._server = grpc.server(ThreadPoolExecutor(8), options=options)
         for service, methods in _services(self).items():
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
-        self.port = self._server.add_insecure_port(self.address)
+        if self.credentials is None:
+            self.port = self._server.add_insecure_port(self.address)
+        else:
+            self.port = self._server.add_secure_port(self.address, self.credentials)
         self._server.start()
         if self.config is not None:
             self.read_config()
@@ -185,6 +197,7 @@ class FakeModelServer:
         count, height, width, _ = api.shape_of(tensor)
         name, version = request.model_spec.name, request.model_spec.version.value
         self.calls.append((name, version, count))
+        self.metadata.append({str(key): str(value) for key, value in context.invocation_metadata()})
         self._hold()
         self._closing.wait(self.seconds)
         if self.refuse_with is not None:
