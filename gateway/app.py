@@ -91,6 +91,7 @@ async def _with_control(
 ) -> ControlServices:
     """The rooms that a predicting process neither has nor imports."""
     from gateway.wiring.datasets import dataset_room
+    from gateway.wiring.retention import version_retention
     from gateway.wiring.training import training_room
 
     metrics, database = services.metrics, remembered.database
@@ -98,6 +99,7 @@ async def _with_control(
     training = await rooms.enter_async_context(
         training_room(settings, database, remembered.is_migrated, metrics)
     )
+    await rooms.enter_async_context(version_retention(settings.rollout, serving, remembered.audit))
     return ControlServices(
         **{each.name: getattr(services, each.name) for each in fields(services)},
         history=remembered.service,

@@ -44,5 +44,8 @@ class Caller:
             raise ForbiddenError(f"{self.name!r} has the role {self.role}; this needs the role {role}")
 
 
+GATEWAY = Caller("gateway", Role.OPERATE)
+"""Stands in the audit log for what the gateway does by its own rules."""
+
 ANYONE = Caller("anyone", Role.OPERATE)
 """Every caller of a gateway without tokens, which listens on loopback only unless told otherwise."""

@@ -7,8 +7,10 @@ corrupt file is an error of its own model. Paths and the atomic write are contra
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -62,6 +64,20 @@ class FileModelStore:
             ) from error
         except (OSError, ValueError) as error:
             raise CardError(_sentence(path, error)) from error
+
+    def delete_version(self, model: str, version: int) -> None:
+        """Rename it to a name that nobody reads, then remove it. Raises StoreError."""
+        paths = layout.ModelPaths(self._root, model)
+        trash = paths.root / f".trash-{version}.{uuid4().hex}"
+        try:
+            paths.version(version).rename(trash)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(
+                f"{paths.version(version)} cannot be deleted: {error.strerror or error}"
+            ) from error
+        shutil.rmtree(trash, ignore_errors=True)
 
     def write_rollout(self, rollout: Rollout) -> None:
         """Replace the model's rollout.json. Raises StoreError."""

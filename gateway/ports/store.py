@@ -31,6 +31,9 @@ class ModelStore(Protocol):
     def card(self, model: str, version: int) -> ModelCard:
         """The card of a version. Raises CardError."""
 
+    def delete_version(self, model: str, version: int) -> None:
+        """Take a version away, at once for every reader. Raises StoreError."""
+
     def write_rollout(self, rollout: Rollout) -> None:
         """Replace the model's rollout.json. Raises StoreError."""
 

@@ -138,6 +138,16 @@ def _add(config: Any, entry: ConfigEntry, server_path: str) -> None:
             config.version_labels[label] = version
 
 
+def versions_in(current: str, model: str) -> list[int]:
+    """The versions of a model that the text of models.config names."""
+    return [
+        version
+        for entry in _current_models(current)
+        if entry.name == model
+        for version in entry.model_version_policy.specific.versions
+    ]
+
+
 def _current_models(current: str) -> list[Any]:
     try:
         return list(api.config_from_text(current).model_config_list.config)

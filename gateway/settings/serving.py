@@ -70,3 +70,6 @@ class RolloutSettings(Group):
     """Interval in which the model store is read: one directory listing a model."""
     load_timeout_seconds: float = Field(default=300.0, gt=0)
     """A version that is not AVAILABLE on every replica by then counts as failed."""
+    keep_versions: int = Field(default=20, ge=0)
+    """The newest versions of each model that stay in the store, beside stable, its predecessor, canary,
+    shadow and the pinned ones, which always do; older ones are deleted. 0 deletes none."""

@@ -18,6 +18,7 @@ from gateway.background import repeat
 from gateway.errors import DatabaseError
 from gateway.metrics import Metrics
 from gateway.ports.shadows import ShadowStore
+from gateway.ports.store import ModelStore
 from gateway.ports.tracing import Tracing
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.writing import Leased, Reader
@@ -39,6 +40,8 @@ class ServingRoom:
     rollouts: RolloutService
     replicas: Replicas
     shadows: ShadowStore
+    store: ModelStore
+    writing: Reader | Leased
 
 
 @asynccontextmanager
@@ -58,8 +61,9 @@ async def serving_room(
         tracing=tracing,
     )
     writing = writing_of(settings, database)
+    store = FileModelStore(settings.stores.models)
     rollouts = RolloutService(
-        FileModelStore(settings.stores.models),
+        store,
         replicas.versions,
         metrics,
         server_path=settings.stores.server_path,
@@ -85,7 +89,7 @@ async def serving_room(
         asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),
     ]
     try:
-        yield ServingRoom(prediction, rollouts, replicas, shadows)
+        yield ServingRoom(prediction, rollouts, replicas, shadows, store, writing)
     finally:
         for follower in followers:
             follower.cancel()

@@ -308,6 +308,9 @@ class FakeModelStore:
             raise CardError(f"version {version} has no model_card.json")
         return make_card(model)
 
+    def delete_version(self, model: str, version: int) -> None:
+        self.versions[model].remove(version)
+
     def write_rollout(self, rollout: Rollout) -> None:
         self.rollouts[rollout.model] = rollout
 
