@@ -81,14 +81,15 @@ class PostgreSQL:
         options |= {"unix_socket_directories": "", "shared_buffers": "32MB"}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [*self._as_user, str(self._programs / "postgres"), "-D", str(self._folder / "data"), *flags]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"
-        )
+        log = self._folder / "postgresql.log"
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("PostgreSQL did not start")
-            time.sleep(0.05)
+            if self._process is None or self._process.poll() is not None:  # or its port was still taken
+                with log.open("w") as file:
+                    self._process = subprocess.Popen(command, stdout=file, stderr=file, cwd="/")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+            time.sleep(0.1)
         return self
 
     def _answers(self) -> bool:

@@ -102,6 +102,26 @@ class RolloutState(Answer):
     error: str | None = None
 
 
+class ShadowComparison(Answer):
+    """What the shadow answered beside stable."""
+
+    model: str
+    stable: int | None
+    shadow: int
+    share: float
+    since: datetime
+    comparisons: int
+    failures: int
+    agreement: dict[str, float | None]
+    """share, low, high: of predictions with the same label, with its 95 % interval."""
+    mean_difference: float | None = None
+    stable_ms: float | None = None
+    shadow_ms: float | None = None
+    pairs: list[dict[str, Any]] = []
+    disagreements: list[dict[str, Any]] = []
+    feedback: dict[str, float] = {}
+
+
 class Remembered(Answer):
     """One prediction of the history."""
 

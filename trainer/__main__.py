@@ -1,4 +1,4 @@
-"""Command line of the trainer: run, watch, fetch, evaluate.
+"""Command line of the trainer: run, watch, fetch, evaluate, references.
 
 TensorFlow is imported by the commands that need it, so that `--help` and a wrong flag answer at once.
 """
@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_arguments(fetching)
     fetching.set_defaults(command=fetch.run)
     _add_evaluate(commands.add_parser("evaluate", help="judge a version on labelled pictures"))
+    references = commands.add_parser("references", help="let a version prove that bfloat16 keeps its labels")
+    references.add_argument("--version", type=Path, required=True, metavar="DIR", help="a version directory")
+    references.add_argument("--data", type=Path, required=True, metavar="DIR", help="what it was trained on")
+    references.set_defaults(command=_references)
     return parser
 
 
@@ -144,6 +148,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from trainer import judge
 
     return judge.run(arguments)
+
+
+def _references(arguments: argparse.Namespace) -> int:
+    from trainer.references import add_to
+
+    print(f"{add_to(arguments.version, arguments.data)} reference inputs in {arguments.version}")
+    return 0
 
 
 if __name__ == "__main__":

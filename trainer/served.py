@@ -6,6 +6,7 @@ served.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +38,14 @@ class SavedVersion:
 
     def probabilities_of_files(self, paths: list[Path]) -> FloatArray:
         """`serving_bytes`: encoded pictures → float32 [N, classes]."""
+        starts = range(0, len(paths), BATCH)
+        parts = ([path.read_bytes() for path in paths[start : start + BATCH]] for start in starts)
+        return np.concatenate([self.probabilities_of(contents) for contents in parts])
+
+    def probabilities_of(self, contents: Sequence[bytes]) -> FloatArray:
+        """The same for contents, at most a batch."""
         call = self._signatures["serving_bytes"]
-        parts = []
-        for start in range(0, len(paths), BATCH):
-            contents = [path.read_bytes() for path in paths[start : start + BATCH]]
-            parts.append(call(encoded_images=tf.constant(contents))[self._output].numpy())
-        return np.concatenate(parts)
+        return np.asarray(call(encoded_images=tf.constant(contents))[self._output].numpy())
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -109,6 +109,10 @@ class AsyncClient:
         """Which version answers."""
         return await self.send(calls.rollout(model))
 
+    async def shadow(self, model: str, *, since: str | None = None) -> answers.ShadowComparison:
+        """What the shadow answered beside stable, since a time in ISO 8601 or for a week."""
+        return await self.send(calls.shadow(model, since))
+
     async def change_rollout(self, model: str, **changes: Any) -> answers.RolloutState:
         """Change stable, canary, canary_share, shadow, shadow_share, pinned or policy; None ends either.
 

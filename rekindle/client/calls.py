@@ -194,6 +194,12 @@ def rollout(model: str) -> Call[answers.RolloutState]:
     return Call(answers.RolloutState, "GET", _path("models", model, "rollout"))
 
 
+def shadow(model: str, since: str | None) -> Call[answers.ShadowComparison]:
+    """The shadow beside stable; a 404 while there is none."""
+    parameters = {"params": _parameters(since=since)}
+    return Call(answers.ShadowComparison, "GET", _path("models", model, "shadow"), parameters)
+
+
 def change_rollout(model: str, changes: Mapping[str, Any]) -> Call[answers.RolloutState]:
     """What the body names becomes so; doing it twice changes nothing."""
     return Call(answers.RolloutState, "PUT", _path("models", model, "rollout"), {"json": dict(changes)})

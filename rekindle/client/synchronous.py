@@ -107,6 +107,10 @@ class Client:
         """Which version answers."""
         return self.send(calls.rollout(model))
 
+    def shadow(self, model: str, *, since: str | None = None) -> answers.ShadowComparison:
+        """What the shadow answered beside stable, since a time in ISO 8601 or for a week."""
+        return self.send(calls.shadow(model, since))
+
     def change_rollout(self, model: str, **changes: Any) -> answers.RolloutState:
         """Change stable, canary, canary_share, shadow, shadow_share, pinned or policy; None ends either.
 
