@@ -24,6 +24,9 @@ START_SECONDS = 300.0
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "ship.jpg"
 
 
+PRECISIONS = ("bfloat16", "float32")
+
+
 class CannotStartError(Exception):
     """Something that the stack needs is missing or taken; the message says what, and the way out."""
 
@@ -85,11 +88,14 @@ def parse(arguments: Sequence[str] | None = None) -> Stack:
         _add_option(parser, name, default)
     _add_option(parser, "models", "models")
     _add_option(parser, "data", "data")
+    _add_option(parser, "precision", "bfloat16")
     options = parser.parse_args(arguments)
     ports = (options.http_port, options.grpc_port, options.rest_port)
     free = iter(free_ports(len(ports)))
     stores = (Path(options.models).resolve(), Path(options.data).resolve())
-    return Stack(*stores, *(port or next(free) for port in ports))
+    if options.precision not in PRECISIONS:
+        parser.error(f"the precision is {options.precision!r}; it may be: {', '.join(PRECISIONS)}")
+    return Stack(*stores, *(port or next(free) for port in ports), options.precision)
 
 
 def _add_option(parser: argparse.ArgumentParser, name: str, default: str | int) -> None:

@@ -24,6 +24,8 @@ class Stack:
     http_port: int
     grpc_port: int
     rest_port: int
+    precision: str = "bfloat16"
+    """In which the model server computes: bfloat16 where the CPU has it and the labels stay, or float32."""
 
     @property
     def url(self) -> str:
@@ -66,6 +68,8 @@ class Stack:
             "allow_version_labels_for_unavailable_models": "true",
             "file_system_poll_wait_seconds": 1,
         }
+        if self.precision != "float32":
+            flags["mixed_precision"] = self.precision
         arguments = [f"--{flag}={value}" for flag, value in flags.items()]
         return Command("model server", [sys.executable, "-m", "model_server", *arguments])
 

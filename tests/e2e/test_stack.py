@@ -113,6 +113,7 @@ def stack(version: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     names = ("--http-port", "--grpc-port", "--rest-port")
     flags = [part for name, port in zip(names, ports, strict=True) for part in (name, str(port))]
     data = tmp_path_factory.mktemp("data")
+    flags += ["--precision", "float32"]  # in which the trainer computes: answers are compared exactly
     process = program("-m", "rekindle.stack", "--models", str(store), "--data", str(data), *flags)
     running = RunningStack(process, store, ports)
     reader = threading.Thread(target=running.read)
