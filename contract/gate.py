@@ -12,7 +12,6 @@ from pydantic import AwareDatetime, Field
 from contract.values import Record, Share, VersionNumber, now
 
 CheckName = Literal[
-    "finite",
     "classes",
     "enough_data",
     "accuracy",

@@ -15,7 +15,12 @@ from pydantic import AwareDatetime, Field, model_validator
 from contract.gate import GateDecision, GateRule
 from contract.reference import ReferenceProfile
 from contract.values import LabelName as LabelName
-from contract.values import Name, Record, RunId, Share, VersionNumber, now
+from contract.values import Name as Name
+from contract.values import Record as Record
+from contract.values import RunId as RunId
+from contract.values import Share as Share
+from contract.values import VersionNumber as VersionNumber
+from contract.values import now as now
 
 Resampling = Literal["bilinear", "bicubic", "lanczos"]
 Fit = Literal["cover", "stretch"]
@@ -242,8 +247,10 @@ class Lineage(Record):
     """Why this method, in a sentence."""
     parent_fingerprint: str | None = None
     """SHA-256 of the weights file that a fine-tune started from."""
+    base_examples: int = Field(default=0, ge=0)
+    """Pictures to train on that were not uploaded."""
     new_examples: int = Field(default=0, ge=0)
-    """Uploads that the parent had not seen."""
+    """Uploads to train on that the parent had not seen."""
     replayed_examples: int = Field(default=0, ge=0)
     new_labels: list[str] = Field(default_factory=list)
     """Classes that the parent did not know."""
