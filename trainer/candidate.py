@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import platform
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -55,6 +56,8 @@ class Fitted:
     fit: Fit
     new: int = 0
     """How many of the training examples a fine-tune's parent had not seen; the others are replayed."""
+    notes: Mapping[str, str | int] = field(default_factory=dict)
+    """More for the card's hyper-parameters."""
 
     @property
     def network(self) -> keras.Model:
@@ -134,6 +137,7 @@ def _judge(
             "preset": fitted.spec.preset,
             "seed": fitted.spec.seed,
             "batch_size": fitted.fit.batch_size,
+            **fitted.notes,
         },
         validation=validation.evaluation,
         test=judged.evaluation if test else None,

@@ -9,8 +9,19 @@ from trainer import model, stable
 from trainer.errors import ParentError
 
 
+def load(parent: stable.Parent) -> keras.Model:
+    """The parent's unfolded network, float32. Raises ParentError."""
+    try:
+        network = keras.models.load_model(parent.weights, compile=False)
+    except (OSError, ValueError) as error:
+        raise ParentError(f"{parent.weights} cannot be read: {error}") from error
+    if not all(np.isfinite(weights).all() for weights in network.get_weights()):
+        raise ParentError(f"{parent.weights} holds weights that are no numbers; train in full (start none)")
+    return network
+
+
 def grown(
-    parent: stable.Parent,
+    known: keras.Model,
     architecture: model.Architecture,
     seed: int,
     precision: str,
@@ -18,25 +29,22 @@ def grown(
     """The parent as a network that trains; new columns of the head start at random, old ones stay.
 
     Args:
-        parent: a version of the same network with as many classes or fewer, in the same order.
+        known: the same network with as many classes or fewer, in the same order.
         architecture: with the candidate's number of classes.
         seed: of the new columns.
         precision: a Keras dtype policy.
 
-    Raises ParentError when the weights cannot be read, do not fit, or are not finite.
+    Raises ParentError when the weights do not fit.
     """
     try:
-        known = keras.models.load_model(parent.weights, compile=False)
         mean, deviation = model.normalisation(known)
         network = model.build(
             architecture, mean, deviation, seed, precision, norm=model.FusedBatchNormalization
         )
         for layer in network.layers:
             _take_over(layer, known.get_layer(layer.name).get_weights())
-    except (OSError, ValueError) as error:
-        raise ParentError(f"{parent.weights} does not hold the weights of this network: {error}") from error
-    if not all(np.isfinite(weights).all() for weights in network.get_weights()):
-        raise ParentError(f"{parent.weights} holds weights that are no numbers; train in full (start none)")
+    except ValueError as error:
+        raise ParentError(f"the parent's weights are not those of this network: {error}") from error
     return network
 
 

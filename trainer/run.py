@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -140,9 +141,18 @@ def fitted_candidate(spec: TrainingSpec, paths: layout.RunPaths, reporter: Repor
     reporter.event(ProgressEvent(phase="load", message=plan.reason))
     if plan.method == "full":
         return _fit(spec, plan, _load(spec, plan, reporter), paths, reporter)
-    mixture, recipe = tuning.load(spec, plan, reporter), tuning.recipe_of(spec)
-    fit, architecture = tuning.fit(spec, plan, mixture, paths, _hooks(reporter, recipe.epochs))
-    return Fitted(spec, plan, recipe, mixture.data, architecture, fit, new=mixture.new)
+    mixture = tuning.load(spec, plan, reporter)
+    tuned = tuning.fit(spec, plan, mixture, paths, partial(_hooks, reporter))
+    return Fitted(
+        spec,
+        plan,
+        tuned.recipe,
+        mixture.data,
+        tuned.architecture,
+        tuned.fit,
+        new=mixture.new,
+        notes=tuned.notes,
+    )
 
 
 def _load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> data.TrainingData:

@@ -1,13 +1,13 @@
 """A fine-tune: the stable version's weights, trained on new examples beside replayed ones.
 
-The same steps as a full training (trainer.fit) with a smaller rate and each new example shown several
-times. What is seen is trainer.replay's business, the network's growth trainer.growing's.
+The same steps as a full training (trainer.fit) with a smaller rate. What is read is trainer.replay's
+business, what is shown trainer.lessons', the network's growth trainer.growing's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract import layout
@@ -17,27 +17,37 @@ from trainer.config import Recipe, recipe_for
 from trainer.errors import ParentError
 from trainer.fit import Fit, Hooks
 from trainer.hardware import training_precision
+from trainer.lessons import prepare
 from trainer.model import Architecture
 from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.replay import Mixture, load_mixture
 
-EPOCHS = 6
-RATE_SHARE = 0.1
-"""Of the preset's learning rate."""
-SHOWN = 3
-"""How often an epoch shows each new example."""
+EPOCHS = 3
+MINIMUM_SHOWN = 20_000
+"""Pictures of all epochs together; with little data there are more epochs."""
+RATE_SHARE = 0.05
+"""Of the preset's learning rate and weight decay, where FULL_SHOWN pictures are shown or more. With fewer the
+rate is higher, so that the weights can go as far, up to MAXIMUM_RATE_SHARE."""
+FULL_SHOWN = 60_000
+MAXIMUM_RATE_SHARE = 0.3
+BATCH_SIZE = 256
+"""At most; a small batch makes more of few epochs."""
 
 
-def recipe_of(spec: TrainingSpec) -> Recipe:
-    """The preset's recipe, made gentle; the spec's epochs and batch size count here too."""
+def recipe_of(spec: TrainingSpec, examples: int) -> Recipe:
+    """The preset's recipe made gentle, for epochs of so many examples; the spec's overrides count."""
     recipe = recipe_for(spec)
+    recipe = replace(recipe, batch_size=spec.batch_size or min(BATCH_SIZE, recipe.batch_size))
+    epochs = spec.epochs or max(EPOCHS, -(-MINIMUM_SHOWN // examples))
+    share = min(MAXIMUM_RATE_SHARE, RATE_SHARE * max(1.0, FULL_SHOWN / (epochs * examples)))
     return replace(
         recipe,
-        epochs=spec.epochs or EPOCHS,
-        learning_rate=RATE_SHARE * recipe.learning_rate,
+        epochs=epochs,
+        learning_rate=share * recipe.learning_rate,
+        weight_decay=share * recipe.weight_decay,
         whitening_bias_epochs=0,
-        patience=spec.epochs or EPOCHS,
+        patience=epochs,
     )
 
 
@@ -57,22 +67,44 @@ def load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> Mixture:
     return mixture
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tune that has ended."""
+
+    fit: Fit
+    recipe: Recipe
+    architecture: Architecture
+    notes: dict[str, str | int]
+    """For the card's hyper-parameters."""
+
+
 def fit(
-    spec: TrainingSpec, plan: Plan, mixture: Mixture, paths: layout.RunPaths, hooks: Hooks
-) -> tuple[Fit, Architecture]:
-    """Train. Raises ParentError when the parent is not what it was when the plan was made."""
-    parent, recipe = _parent(spec, plan), recipe_of(spec)
-    image = mixture.data.image
-    architecture = Architecture(image.height, image.width, len(plan.labels), recipe.widths)
-    network = growing.grown(parent, architecture, spec.seed, training_precision())
-    shown = mixture.data.train.at(_repeated(mixture.is_new))
-    result = Fit(network, recipe, shown, mixture.data.validation, spec.seed, paths.checkpoint, hooks)
+    spec: TrainingSpec,
+    plan: Plan,
+    mixture: Mixture,
+    paths: layout.RunPaths,
+    hooks: Callable[[int], Hooks],
+) -> Tuned:
+    """Train; `hooks` is given the number of epochs. Raises ParentError when the parent has changed since."""
+    parent, image = _parent(spec, plan), mixture.data.image
+    known, classes = growing.load(parent), len(plan.labels)
+    lessons = prepare(mixture, known, classes - len(plan.new_labels), recipe_for(spec).label_smoothing)
+    recipe = recipe_of(spec, len(lessons.examples))
+    architecture = Architecture(image.height, image.width, classes, recipe.widths)
+    result = Fit(
+        growing.grown(known, architecture, spec.seed, training_precision()),
+        recipe,
+        lessons.examples,
+        mixture.data.validation,
+        spec.seed,
+        paths.checkpoint,
+        hooks(recipe.epochs),
+        targets=lessons.targets,
+        keeps_best=False,
+    )
     result.run()
-    return result, architecture
-
-
-def _repeated(is_new: Sequence[bool]) -> list[int]:
-    return [index for index, new in enumerate(is_new) for _ in range(SHOWN if new else 1)]
+    shown = {"estimated_shift": str(lessons.shift)} if lessons.shift else {}
+    return Tuned(result, recipe, architecture, {"examples_an_epoch": len(lessons.examples), **shown})
 
 
 def _parent(spec: TrainingSpec, plan: Plan) -> stable.Parent:
