@@ -65,6 +65,8 @@ class _Situation:
     """Uploads to train on that the parent has not seen."""
     old: int
     """Other training pictures: base, and uploads that it has seen."""
+    present: frozenset[str]
+    """The classes that have training pictures."""
     base: int
 
     def plan(
@@ -98,6 +100,7 @@ def make_plan(spec: TrainingSpec) -> Plan:
     """Decide. Raises DataError, ParentError."""
     situation = _look(spec)
     _check_base(situation)
+    _check_classes(situation)
     if against := _against_fine_tuning(situation):
         if spec.start == "stable":
             raise ParentError(f"the run cannot start from the stable version: {against}")
@@ -118,6 +121,7 @@ def _look(spec: TrainingSpec) -> _Situation:
         seen=seen,
         fresh=fresh,
         old=len(files) - len(fresh),
+        present=frozenset(file.path.parent.name for file in files),
         base=sum(not file.is_upload for file in files),
     )
 
@@ -131,6 +135,17 @@ def _check_base(situation: _Situation) -> None:
         raise DataError(
             f"{situation.spec.data} holds uploads only, but version {parent.version} was trained on base "
             "pictures too; bring them back (python -m trainer fetch, say), or train with base none"
+        )
+
+
+def _check_classes(situation: _Situation) -> None:
+    """What has no pictures any more would be unlearned, with nobody saying so."""
+    parent, rule = situation.parent, situation.spec.gate
+    gone = sorted(set(parent.card.labels) - situation.present) if parent else []
+    if parent and gone and rule.enabled:
+        raise DataError(
+            f"version {parent.version} knows {', '.join(map(repr, gone))}, of which {situation.spec.data} "
+            "has no training picture any more; bring them back, or train without the gate (--no-gate)"
         )
 
 

@@ -88,6 +88,15 @@ def test_base_data_that_is_gone_is_no_reason_to_forget_it(service: Service) -> N
     assert make_plan(service.spec("bare", base="none")).method == "full"
 
 
+def test_a_class_without_pictures_stops_the_run(service: Service) -> None:
+    """It would be unlearned; whoever wants that says so."""
+    service.upload_each(8)
+    shutil.rmtree(service.data / "train" / "red")
+    with pytest.raises(DataError, match="knows 'red'"):
+        make_plan(service.spec("without"))
+    assert make_plan(service.spec("without", gate={"enabled": False})).method == "fine-tune"
+
+
 def test_too_few_new_examples_are_refused(service: Service) -> None:
     """With the number that is needed."""
     service.upload_each(2)
