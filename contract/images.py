@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import dataclass
+from math import sqrt
+from operator import mul
 
 from PIL import Image, ImageOps
 
@@ -20,6 +23,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 MAX_PIXELS = 50_000_000
 """Default limit of width × height: above the largest phone cameras that deliver files, below a bomb."""
+
+STATISTICS_SIDE = 32
 
 # Pillow's own limit warns at one size and raises at twice that; ours is checked before decoding instead.
 Image.MAX_IMAGE_PIXELS = None
@@ -118,6 +123,37 @@ def without_metadata(data: bytes) -> tuple[bytes, str]:
 def _without_info(image: Image.Image, mode: str) -> Image.Image:
     """The pixels alone: `save` writes comments and more from what else Pillow read."""
     return Image.frombytes(mode, image.size, image.convert(mode).tobytes())
+
+
+@dataclass(frozen=True, slots=True)
+class PixelStatistics:
+    """What drift compares of one picture; all 0–255, of luminance ITU-R 601."""
+
+    red: float
+    green: float
+    blue: float
+    """Means of the channels."""
+    brightness: float
+    """Mean of the luminance."""
+    contrast: float
+    """Standard deviation of the luminance."""
+
+
+def statistics_of(pixels: bytes, height: int, width: int) -> PixelStatistics:
+    """Of what `decode` gave: uint8, [height, width, 3], RGB. The same numbers in gateway and trainer.
+
+    A larger picture is averaged down to 32×32 first: Pillow's own ImageStat takes several times as long.
+    """
+    image = Image.frombytes("RGB", (width, height), pixels)
+    if max(image.size) > STATISTICS_SIDE:
+        size = (min(width, STATISTICS_SIDE), min(height, STATISTICS_SIDE))
+        image = image.resize(size, Image.Resampling.BOX)
+    colours, luminance = image.tobytes(), image.convert("L").tobytes()
+    count = len(luminance)
+    red, green, blue = (sum(colours[channel::3]) / count for channel in range(3))
+    brightness = sum(luminance) / count
+    variance = sum(map(mul, luminance, luminance)) / count - brightness**2
+    return PixelStatistics(red, green, blue, brightness, sqrt(max(0.0, variance)))
 
 
 def encode_png(pixels: bytes, height: int, width: int) -> bytes:

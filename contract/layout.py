@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from contract.records import ModelCard
 
 CARD = "model_card.json"
 SAVED_MODEL = "saved_model.pb"
+UPLOADS = "uploads.json"
+"""In a version: the uploaded examples that it has seen, by label. What is not in it is new."""
 RESERVED_MODEL_NAMES = frozenset({"config"})
 """models/config/ holds the model servers' configuration, so no model can have that name."""
 
@@ -216,6 +219,11 @@ class RunPaths:
         return self.root / "spec.json"
 
     @property
+    def plan(self) -> Path:
+        """plan.json: what the trainer decided at its first start, so that a resumed run does the same."""
+        return self.root / "plan.json"
+
+    @property
     def progress(self) -> Path:
         """progress.jsonl: one ProgressEvent a line, appended."""
         return self.root / "progress.jsonl"
@@ -286,6 +294,18 @@ def _uniform(hex_digits: str) -> float:
 def example_path(store: Path, dataset: str, split: Split, label: str, digest: str, extension: str) -> Path:
     """`<store>/<dataset>/<split>/<label>/<sha256>.<extension>`."""
     return store / dataset / split / label / f"{digest}.{extension}"
+
+
+_UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+", re.ASCII)
+
+
+def is_upload(name: str) -> bool:
+    """True for the file name of an example that came through the gateway: its hash and an extension.
+
+    The gateway writes no other name, so what is called otherwise was put there by whoever owns the volume:
+    base data. Its test pictures are what the promotion gate is decided on.
+    """
+    return _UPLOAD.fullmatch(name) is not None
 
 
 def walk_files(

@@ -1,44 +1,26 @@
 """The records that cross a process boundary as JSON: specs, results, cards, rollouts.
 
-Each is frozen and refuses unknown fields, so that a misspelt key is an error where it was written.
+Each is frozen and refuses unknown fields, so that a misspelt key is an error where it was written. Their
+base is in contract.values, the gate's part in contract.gate, drift's in contract.reference.
 Paths and renames are contract.layout's business; what an image is, contract.images'.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
-"""A model or dataset name: one path segment, one label value in Kubernetes and Prometheus."""
-
-LabelName = Annotated[str, StringConstraints(pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,119}$")]
-"""A class: one folder name, not hidden, without separators or control characters."""
-
-RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-"""A training run's id: one path segment and one Kubernetes object name."""
-
-VersionNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-def now() -> datetime:
-    """The current time in UTC."""
-    return datetime.now(UTC)
-
-
-class Record(BaseModel):
-    """Base of every record: immutable, closed, JSON in and out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    def to_json(self) -> bytes:
-        """UTF-8 JSON with an indent, ending in a newline: these files are read by people too."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
-
+from contract.gate import GateDecision, GateRule
+from contract.reference import ReferenceProfile
+from contract.values import LabelName as LabelName
+from contract.values import Name as Name
+from contract.values import Record as Record
+from contract.values import RunId as RunId
+from contract.values import Share as Share
+from contract.values import VersionNumber as VersionNumber
+from contract.values import now as now
 
 Resampling = Literal["bilinear", "bicubic", "lanczos"]
 Fit = Literal["cover", "stretch"]
@@ -79,6 +61,20 @@ class RunState(StrEnum):
 
 
 Preset = Literal["tiny", "default", "best"]
+Base = Literal["dataset", "none"]
+Start = Literal["auto", "stable", "none"]
+Method = Literal["full", "fine-tune"]
+
+
+class ReplayRule(Record):
+    """How a fine-tune mixes new examples with old ones, and when there is too much news for one."""
+
+    per_new: float = Field(default=20.0, ge=0.0)
+    """Old pictures for each new one, within `minimum` and `maximum`, which bound forgetting and cost."""
+    minimum: int = Field(default=2000, ge=0)
+    maximum: int = Field(default=10_000, ge=0)
+    full_above: Share = 0.25
+    """New examples as a share of the old ones, above which `auto` trains in full."""
 
 
 class TrainingSpec(Record):
@@ -97,6 +93,16 @@ class TrainingSpec(Record):
     batch_size: int | None = Field(default=None, ge=1, le=65_536)
     image: ImageSpec | None = None
     """Overrides the size taken from the data."""
+    base: Base = "dataset"
+    """`dataset`: there must be pictures that were not uploaded; `none`: uploads alone are enough, and what
+    the gate judges on."""
+    start: Start = "auto"
+    """Whose weights the run starts from. `stable`: the stable version's, or it fails; `none`: nobody's, so it
+    is a full training; `auto`: stable's where the rule of docs/training.md allows, else nobody's."""
+    parent: VersionNumber | None = None
+    """The version to start from and to compare with, instead of what is stable when the run starts."""
+    replay: ReplayRule = ReplayRule()
+    gate: GateRule = GateRule()
     created_at: AwareDatetime = Field(default_factory=now)
 
 
@@ -116,6 +122,8 @@ class TrainingResult(Record):
     version: VersionNumber | None = None
     """The published version, when the state is `succeeded`."""
     accuracy: Share | None = None
+    gate: GateDecision | None = None
+    """Why it was published or refused; None when the run did not come to the gate."""
     error: Problem | None = None
     started_at: AwareDatetime
     finished_at: AwareDatetime = Field(default_factory=now)
@@ -227,6 +235,27 @@ class EncodedImages(Record):
     examples: int = Field(ge=1)
 
 
+class Lineage(Record):
+    """From what, by whom and how a version was made: what `trainer reproduce` repeats.
+
+    With the card's dataset digest before it, and the gate's decision behind it.
+    """
+
+    spec: TrainingSpec
+    method: Method
+    reason: str
+    """Why this method, in a sentence."""
+    parent_fingerprint: str | None = None
+    """SHA-256 of the weights file that a fine-tune started from."""
+    base_examples: int = Field(default=0, ge=0)
+    """Pictures to train on that were not uploaded."""
+    new_examples: int = Field(default=0, ge=0)
+    """Uploads to train on that the parent had not seen."""
+    replayed_examples: int = Field(default=0, ge=0)
+    new_labels: list[str] = Field(default_factory=list)
+    """Classes that the parent did not know."""
+
+
 class ModelCard(Record):
     """model_card.json in every version directory. The version's number is the directory's name."""
 
@@ -254,6 +283,10 @@ class ModelCard(Record):
     """The share of labels that a model server must find unchanged to compute in bfloat16; None: its own."""
     parameters: int = Field(ge=0)
     software: dict[str, str] = Field(default_factory=dict)
+    lineage: Lineage | None = None
+    """None in cards that were written before there was one, as are `gate` and `reference`."""
+    gate: GateDecision | None = None
+    reference: ReferenceProfile | None = None
 
 
 # --- rollout ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Command line of the trainer: run, watch, fetch, evaluate, references.
+"""Command line of the trainer: run, watch, fetch, evaluate, references, reproduce.
 
 TensorFlow is imported by the commands that need it, so that `--help` and a wrong flag answer at once.
 """
@@ -15,8 +15,9 @@ from typing import get_args
 
 from pydantic import ValidationError
 
+from contract.gate import GateRule
 from contract.layout import RunPaths
-from contract.records import Preset, RunState, TrainingResult, TrainingSpec
+from contract.records import Base, Preset, RunState, Start, TrainingResult, TrainingSpec
 from trainer import fetch
 from trainer.errors import BUSY_EXIT_CODE, BusyError, TrainerError
 from trainer.spec import new_run_id, write_spec
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     references.add_argument("--version", type=Path, required=True, metavar="DIR", help="a version directory")
     references.add_argument("--data", type=Path, required=True, metavar="DIR", help="what it was trained on")
     references.set_defaults(command=_references)
+    _add_reproduce(commands.add_parser("reproduce", help="train a version again from its card, and compare"))
     return parser
 
 
@@ -71,6 +73,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--batch-size", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--start", choices=get_args(Start), default="auto", help="whose weights (default: %(default)s)"
+    )
+    parser.add_argument("--base", choices=get_args(Base), default="dataset", help="none: uploads are enough")
+    parser.add_argument("--no-gate", action="store_true", help="publish whatever the gate says")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="runs folder (default: %(default)s)")
     parser.add_argument("--run-id", help="the same id resumes its run (default: made from model and time)")
     parser.set_defaults(command=_run)
@@ -88,6 +95,14 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictions", type=Path, metavar="CSV", help="write the two best labels of each")
     parser.add_argument("--json", action="store_true", help="print the evaluation as JSON")
     parser.set_defaults(command=_evaluate)
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("version", type=Path, help="a version directory, e.g. models/cifar10/2")
+    parser.add_argument("--data", help="where the data lies now (default: where it lay)")
+    parser.add_argument("--models", help="the store that has the parent (default: the version's own)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="runs folder (default: %(default)s)")
+    parser.set_defaults(command=_reproduce)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -120,6 +135,9 @@ def _described(arguments: argparse.Namespace) -> RunPaths:
         seed=arguments.seed,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
+        start=arguments.start,
+        base=arguments.base,
+        gate=GateRule(enabled=not arguments.no_gate),
     )
     paths = RunPaths(arguments.runs, run_id)
     write_spec(paths, spec)
@@ -134,6 +152,9 @@ def _say(result: TrainingResult, paths: RunPaths) -> None:
     else:
         reason = f": {result.error.message}" if result.error else ""
         print(f"{result.state} (run {result.run_id}){reason}", file=sys.stderr)
+        if result.state is RunState.REJECTED:
+            print(f"the candidate stays in {paths.candidate}", file=sys.stderr)
+            return
         print(f"the same run again: python -m trainer run --spec {paths.spec}", file=sys.stderr)
 
 
@@ -142,6 +163,12 @@ def _watch(arguments: argparse.Namespace) -> int:
 
     watch(arguments.runs, arguments.poll_seconds)
     return 0
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from trainer import reproduce
+
+    return reproduce.run(arguments)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

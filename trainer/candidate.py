@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import platform
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -19,18 +20,23 @@ from contract import layout
 from contract.records import (
     EncodedImages,
     Evaluation,
+    Lineage,
     ModelCard,
     ProgressEvent,
     SkippedFile,
     TrainingSpec,
 )
-from trainer import data, plots
+from trainer import data, plots, uploads
 from trainer.config import Recipe
+from trainer.errors import DivergedError
 from trainer.evaluate import evaluate, fit_temperature
 from trainer.export import ALLOWED_BATCH_SIZES, ENCODED_FORMATS, ENCODED_SUFFIXES, Exported, export
 from trainer.fit import Fit
+from trainer.judgement import Candidate, judge
 from trainer.model import Architecture
+from trainer.planning import Plan
 from trainer.progress import Reporter, read_events
+from trainer.reference import embedding_mean, profile_of
 from trainer.served import FloatArray, SavedVersion
 
 PLOTS = "plots"
@@ -43,10 +49,15 @@ class Fitted:
     """What a fit leaves: the network with its best weights, and all it was made from."""
 
     spec: TrainingSpec
+    plan: Plan
     recipe: Recipe
     data: data.TrainingData
     architecture: Architecture
     fit: Fit
+    new: int = 0
+    """How many of the training examples a fine-tune's parent had not seen; the others are replayed."""
+    notes: Mapping[str, str | int] = field(default_factory=dict)
+    """More for the card's hyper-parameters."""
 
     @property
     def network(self) -> keras.Model:
@@ -61,6 +72,7 @@ class _Judged:
     examples: data.Examples
     probabilities: FloatArray
     evaluation: Evaluation
+    served: SavedVersion
 
 
 def make_candidate(fitted: Fitted, run: layout.RunPaths, reporter: Reporter) -> ModelCard:
@@ -75,7 +87,10 @@ def make_candidate(fitted: Fitted, run: layout.RunPaths, reporter: Reporter) -> 
         staging,
     )
     reporter.check()
-    card = _judge(fitted, temperature, staging, run, reporter)
+    card, judged = _judge(fitted, temperature, staging, run, reporter)
+    uploads.write(staging, fitted.plan.uploads)
+    layout.write_atomically(staging / layout.CARD, card.to_json())
+    card = _decided(card, fitted, judged, staging, reporter)
     layout.write_atomically(staging / layout.CARD, card.to_json())
     reporter.check()
     staging.rename(run.candidate)
@@ -84,7 +99,10 @@ def make_candidate(fitted: Fitted, run: layout.RunPaths, reporter: Reporter) -> 
 
 def _calibrate(fitted: Fitted, reporter: Reporter) -> float:
     validation = fitted.data.validation
-    temperature = fit_temperature(fitted.fit.logits(validation.images), validation.truth)
+    logits = fitted.fit.logits(validation.images)
+    if not np.isfinite(logits).all():
+        raise DivergedError("the network's answers are no numbers after training; nothing was published")
+    temperature = fit_temperature(logits, validation.truth)
     reporter.event(
         ProgressEvent(
             phase="evaluate", message=f"temperature {temperature:.3f}", values={"temperature": temperature}
@@ -95,7 +113,7 @@ def _calibrate(fitted: Fitted, reporter: Reporter) -> float:
 
 def _judge(
     fitted: Fitted, temperature: float, folder: Path, run: layout.RunPaths, reporter: Reporter
-) -> ModelCard:
+) -> tuple[ModelCard, _Judged]:
     """Evaluate the frozen SavedModel and describe it."""
     served = SavedVersion(folder)
     validation = _evaluate("validation", fitted.data.validation, fitted, served)
@@ -105,9 +123,10 @@ def _judge(
     plots.write_plots(
         folder / PLOTS, judged.evaluation, judged.examples.truth, judged.probabilities, read_events(run)
     )
-    return ModelCard(
+    card = ModelCard(
         model=fitted.spec.model,
         run_id=fitted.spec.run_id,
+        parent_version=fitted.plan.parent,
         labels=fitted.data.labels,
         image=fitted.data.image,
         allowed_batch_sizes=list(ALLOWED_BATCH_SIZES),
@@ -118,13 +137,48 @@ def _judge(
             "preset": fitted.spec.preset,
             "seed": fitted.spec.seed,
             "batch_size": fitted.fit.batch_size,
+            **fitted.notes,
         },
         validation=validation.evaluation,
         test=judged.evaluation if test else None,
         encoded_images=_compare_decoders(judged, fitted, served, reporter),
         parameters=fitted.network.count_params(),
         software=_software(),
+        lineage=_lineage(fitted),
+        reference=profile_of(
+            judged.evaluation.split,
+            fitted.data.labels,
+            judged.examples,
+            judged.probabilities,
+            embedding_mean(fitted.network, judged.examples.images),
+            fitted.spec.seed,
+        ),
     )
+    return card, judged
+
+
+def _lineage(fitted: Fitted) -> Lineage:
+    plan, is_full = fitted.plan, fitted.plan.method == "full"
+    return Lineage(
+        spec=fitted.spec,
+        method=plan.method,
+        reason=plan.reason,
+        parent_fingerprint=None if is_full else plan.fingerprint,
+        base_examples=plan.base_examples,
+        new_examples=fitted.new,
+        replayed_examples=0 if is_full else len(fitted.data.train) - fitted.new,
+        new_labels=plan.new_labels,
+    )
+
+
+def _decided(card: ModelCard, fitted: Fitted, judged: _Judged, folder: Path, reporter: Reporter) -> ModelCard:
+    """The card with the gate's decision."""
+    test = judged.examples if card.test else judged.examples.at([])
+    decision = judge(Candidate(folder, judged.served, fitted.data, test), fitted.plan, fitted.spec)
+    for check in decision.checks:
+        verdict = "passed" if check.passed else "FAILED"
+        reporter.event(ProgressEvent(phase="gate", message=f"{check.name} {verdict}: {check.sentence}"))
+    return card.model_copy(update={"gate": decision})
 
 
 def _load_test(fitted: Fitted, reporter: Reporter) -> tuple[data.Examples | None, list[SkippedFile]]:
@@ -137,15 +191,17 @@ def _load_test(fitted: Fitted, reporter: Reporter) -> tuple[data.Examples | None
         fitted.data.image,
         seen=fitted.data.digests,
         progress=reporter.counter("reading test pictures"),
+        keep=fitted.plan.keeps,
     )
     return examples if len(examples) else None, skipped
 
 
 def _evaluate(split: str, examples: data.Examples, fitted: Fitted, served: SavedVersion) -> _Judged:
     probabilities = served.probabilities(examples.images)
-    return _Judged(
-        examples, probabilities, evaluate(split, fitted.data.labels, examples.truth, probabilities)
-    )
+    if not np.isfinite(probabilities).all():
+        raise DivergedError("the candidate's answers are no numbers; nothing was published")
+    evaluation = evaluate(split, fitted.data.labels, examples.truth, probabilities)
+    return _Judged(examples, probabilities, evaluation, served)
 
 
 def _compare_decoders(

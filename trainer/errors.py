@@ -2,6 +2,8 @@
 
 TrainerError            the sentence a person reads
 ├── DataError           the dataset cannot be trained on as it is
+├── ParentError         the version to start from, or to compare with, cannot be used
+├── DivergedError       the network's answers are no numbers any more
 ├── BusyError           another process works on this run
 └── CancelledError      somebody asked the run to stop
 """
@@ -19,6 +21,18 @@ class DataError(TrainerError):
     """The dataset cannot be trained on as it is; the message says what to change."""
 
     code = "data_unusable"
+
+
+class ParentError(TrainerError):
+    """The version to start from, or to compare with, cannot be used."""
+
+    code = "parent_unusable"
+
+
+class DivergedError(TrainerError):
+    """The network's weights or answers are not finite."""
+
+    code = "diverged"
 
 
 class CancelledError(TrainerError):

@@ -58,7 +58,7 @@ def evaluate(split: str, labels: Sequence[str], truth: Array, probabilities: Arr
     true = _check_truth(truth, *scores.shape)
     predicted = scores.argmax(axis=1)
     per_class = _per_class(labels, true, predicted, scores)
-    calibration = _calibration(true, predicted, scores)
+    calibration = calibration_bins(scores.max(axis=1), true == predicted)
     classes = np.arange(len(labels))
     return Evaluation(
         split=split,
@@ -68,7 +68,7 @@ def evaluate(split: str, labels: Sequence[str], truth: Array, probabilities: Arr
         weighted=_average(true, predicted, classes, "weighted"),
         roc_auc=_mean_of_defined([row.roc_auc for row in per_class]),
         log_loss=max(0.0, float(log_loss(true, scores, labels=classes))),
-        expected_calibration_error=_expected_calibration_error(calibration),
+        expected_calibration_error=expected_calibration_error(calibration),
         calibration=calibration,
         per_class=per_class,
         confusion_matrix=confusion_matrix(true, predicted, labels=classes).tolist(),
@@ -224,9 +224,8 @@ def _roc_auc(is_class: npt.NDArray[np.bool_], scores: Floats) -> float | None:
     return _share(roc_auc_score(is_class, scores))
 
 
-def _calibration(true: Integers, predicted: Integers, scores: Floats) -> list[CalibrationBin]:
-    """All bins, the empty ones with confidence and accuracy 0."""
-    confidence = scores.max(axis=1)
+def calibration_bins(confidence: Array, is_right: npt.NDArray[np.bool_]) -> list[CalibrationBin]:
+    """All bins, the empty ones with confidence and accuracy 0; of floating [N] and bool [N]."""
     edges = np.arange(CALIBRATION_BINS + 1) / CALIBRATION_BINS
     bins = np.digitize(confidence, edges[1:-1], right=True)
     return [
@@ -235,13 +234,13 @@ def _calibration(true: Integers, predicted: Integers, scores: Floats) -> list[Ca
             upper=float(edges[index + 1]),
             examples=int(inside.sum()),
             confidence=_share(confidence[inside].mean()) if inside.any() else 0.0,
-            accuracy=_share((true == predicted)[inside].mean()) if inside.any() else 0.0,
+            accuracy=_share(is_right[inside].mean()) if inside.any() else 0.0,
         )
         for index, inside in enumerate(bins == index for index in range(CALIBRATION_BINS))
     ]
 
 
-def _expected_calibration_error(bins: Sequence[CalibrationBin]) -> float:
-    """Σ_b (n_b/n)·|accuracy_b − confidence_b|."""
+def expected_calibration_error(bins: Sequence[CalibrationBin]) -> float:
+    """Σ_b (n_b/n)·|accuracy_b − confidence_b|; 0 of nothing."""
     gaps = sum(bin_.examples * abs(bin_.accuracy - bin_.confidence) for bin_ in bins)
-    return _share(gaps / sum(bin_.examples for bin_ in bins))
+    return _share(gaps / max(1, sum(bin_.examples for bin_ in bins)))

@@ -89,6 +89,10 @@ class Fit:
     seed: int
     checkpoints: Path
     hooks: Hooks = field(default_factory=Hooks)
+    targets: FloatArray | None = None
+    """float32 [N, classes], rows sum to 1: what the network shall answer, instead of the smoothed truth."""
+    keeps_best: bool = True
+    """False: the last epoch counts. A few validation pictures would choose by chance."""
 
     def __post_init__(self) -> None:
         self.batch_size = self.recipe.batch_for(len(self.train))
@@ -127,7 +131,7 @@ class Fit:
         if epoch == self.recipe.epochs:
             self._look_ahead(1.0)
         validation_loss, validation_accuracy = self._validate()
-        is_best = self._progress.note(epoch, validation_loss, validation_accuracy)
+        is_best = self._progress.note(epoch, validation_loss, validation_accuracy) or not self.keeps_best
         self._save(is_best)
         self.hooks.on_epoch(
             EpochReport(
@@ -154,7 +158,7 @@ class Fit:
         )
         loss, hits = self._train_step(
             tf.constant(self.train.images[batch]),
-            tf.constant(self.train.truth[batch]),
+            tf.constant((self.train.truth if self.targets is None else self.targets)[batch]),
             tf.constant(self._flips(epoch)[batch]),
             tf.constant([self.seed % 2**31, step], tf.int32),
             tf.constant(float(epoch <= self.recipe.whitening_bias_epochs)),
@@ -192,10 +196,13 @@ class Fit:
             for variable, gradient in zip(variables, gradients, strict=True)
         ]
         self._optimizer.apply(updates, variables)
-        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == truth, tf.int32))
+        named = truth if truth.shape.rank == 1 else tf.argmax(truth, axis=1)
+        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == named, tf.int32))
         return loss, hits
 
     def _loss(self, truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        if truth.shape.rank == 2:
+            return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
         classes = logits.shape[1]
         smoothing = self.recipe.label_smoothing
         targets = tf.one_hot(truth, classes) * (1 - smoothing) + smoothing / classes

@@ -187,13 +187,13 @@ def whiten(
 
 def copy_as_float32(network: keras.Model, architecture: Architecture) -> keras.Model:
     """The same weights under a float32 policy: what `model.keras` keeps and fine-tuning starts from."""
-    copy = build(architecture, *_normalisation(network), seed=0)
+    copy = build(architecture, *normalisation(network), seed=0)
     copy.set_weights(network.get_weights())
     copy.get_layer("whitening").kernel.trainable = True  # the .h5 format cannot say that it is frozen
     return copy
 
 
-def _normalisation(network: keras.Model) -> tuple[FloatArray, FloatArray]:
+def normalisation(network: keras.Model) -> tuple[FloatArray, FloatArray]:
     """The mean and deviation that `build` was given."""
     layer = network.get_layer("normalise")
     mean, variance = (keras.ops.convert_to_numpy(value).reshape(-1) for value in (layer.mean, layer.variance))
@@ -225,7 +225,7 @@ def fold(network: keras.Model, architecture: Architecture) -> keras.Model:
 
 
 def _fold_input(network: keras.Model, folded: keras.Model) -> None:
-    mean, deviation = _normalisation(network)
+    mean, deviation = normalisation(network)
     kernel, bias = (
         np.asarray(weights, np.float64) for weights in network.get_layer("whitening").get_weights()
     )

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -27,12 +28,13 @@ from contract.records import (
     TrainingSpec,
     now,
 )
-from trainer import data, model
+from trainer import data, model, tuning
 from trainer.candidate import Fitted, make_candidate
 from trainer.config import recipe_for
 from trainer.errors import BusyError, CancelledError, TrainerError
 from trainer.fit import EpochReport, Fit, Hooks, StepReport
 from trainer.hardware import training_precision
+from trainer.planning import Plan, plan_of
 from trainer.progress import Reporter
 from trainer.spec import read_spec
 
@@ -89,6 +91,8 @@ def _result(
 
     try:
         version, card = _train(spec, paths, reporter)
+        if version is None:
+            return _rejected(ended(RunState.REJECTED), card)
     except CancelledError as error:
         return ended(RunState.CANCELLED, Problem(code=error.code, message=str(error)))
     except TrainerError as error:
@@ -101,24 +105,59 @@ def _result(
         log.exception("run %s failed", spec.run_id)
         return ended(RunState.FAILED, Problem(code="unexpected", message=f"{type(error).__name__}: {error}"))
     accuracy = (card.test or card.validation).accuracy
-    return ended(RunState.SUCCEEDED).model_copy(update={"version": version, "accuracy": accuracy})
+    return ended(RunState.SUCCEEDED).model_copy(
+        update={"version": version, "accuracy": accuracy, "gate": card.gate}
+    )
 
 
-def _train(spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter) -> tuple[int, ModelCard]:
-    """load → fit → export → evaluate → publish, skipping what an earlier try finished."""
+def _rejected(result: TrainingResult, card: ModelCard) -> TrainingResult:
+    """A normal end: the candidate stays in the run's folder."""
+    failed = card.gate.failed if card.gate else []
+    error = Problem(code="gate_refused", message="; ".join(check.sentence for check in failed))
+    accuracy = (card.test or card.validation).accuracy
+    return result.model_copy(update={"accuracy": accuracy, "gate": card.gate, "error": error})
+
+
+def _train(spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter) -> tuple[int | None, ModelCard]:
+    """plan → load → fit → export → evaluate → gate → publish, skipping what an earlier try finished.
+
+    The version is None where the gate refused the candidate.
+    """
     try:
         card = ModelCard.model_validate_json((paths.candidate / layout.CARD).read_bytes())
     except (OSError, ValueError):
-        fitted = _fit(spec, _load(spec, reporter), paths, reporter)
-        card = make_candidate(fitted, paths, reporter)
+        card = make_candidate(fitted_candidate(spec, paths, reporter), paths, reporter)
+    if card.gate is not None and not card.gate.passed:
+        return None, card
     store = layout.ModelPaths(Path(spec.models), spec.model)
     version = layout.publish(paths.candidate, store, spec.run_id)
     reporter.event(ProgressEvent(phase="publish", message=f"published {spec.model} version {version}"))
     return version, card
 
 
-def _load(spec: TrainingSpec, reporter: Reporter) -> data.TrainingData:
-    loaded = data.load_training(Path(spec.data), spec.image, progress=reporter.counter("reading pictures"))
+def fitted_candidate(spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter) -> Fitted:
+    """Plan, load and fit. Raises TrainerError, OSError."""
+    plan = plan_of(paths, spec)
+    reporter.event(ProgressEvent(phase="load", message=plan.reason))
+    if plan.method == "full":
+        return _fit(spec, plan, _load(spec, plan, reporter), paths, reporter)
+    mixture = tuning.load(spec, plan, reporter)
+    tuned = tuning.fit(spec, plan, mixture, paths, partial(_hooks, reporter))
+    return Fitted(
+        spec,
+        plan,
+        tuned.recipe,
+        mixture.data,
+        tuned.architecture,
+        tuned.fit,
+        new=mixture.new,
+        notes=tuned.notes,
+    )
+
+
+def _load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> data.TrainingData:
+    counter = reporter.counter("reading pictures")
+    loaded = data.load_training(Path(spec.data), spec.image, progress=counter, keep=plan.keeps)
     message = (
         f"{len(loaded.train)} training and {len(loaded.validation)} validation pictures, "
         f"{len(loaded.labels)} classes, {loaded.image.width}×{loaded.image.height}"
@@ -130,7 +169,9 @@ def _load(spec: TrainingSpec, reporter: Reporter) -> data.TrainingData:
     return loaded
 
 
-def _fit(spec: TrainingSpec, loaded: data.TrainingData, paths: layout.RunPaths, reporter: Reporter) -> Fitted:
+def _fit(
+    spec: TrainingSpec, plan: Plan, loaded: data.TrainingData, paths: layout.RunPaths, reporter: Reporter
+) -> Fitted:
     recipe = recipe_for(spec)
     architecture = model.Architecture(
         loaded.image.height, loaded.image.width, len(loaded.labels), recipe.widths
@@ -144,7 +185,7 @@ def _fit(spec: TrainingSpec, loaded: data.TrainingData, paths: layout.RunPaths, 
     hooks = _hooks(reporter, recipe.epochs)
     fit = Fit(network, recipe, loaded.train, loaded.validation, spec.seed, paths.checkpoint, hooks)
     fit.run()
-    return Fitted(spec, recipe, loaded, architecture, fit)
+    return Fitted(spec, plan, recipe, loaded, architecture, fit)
 
 
 def _hooks(reporter: Reporter, epochs: int) -> Hooks:

@@ -7,19 +7,16 @@ missing or strange, and must not end a request.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from contract.layout import RunPaths, write_atomically
+from contract.layout import RunPaths, is_upload, write_atomically
 from contract.records import TrainingResult, TrainingSpec
 from gateway.errors import StoreError
 from gateway.ports.training import ProgressPart, RunRequest
 
 FETCHED = frozenset({"cifar10"})
 """Datasets that `python -m trainer fetch` brings."""
-_UPLOADED = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
-"""An uploaded example is called by its hash; what was fetched is not."""
 
 
 class FileRunFolders:
@@ -155,6 +152,6 @@ def _has_picture(folder: Path, is_fetched: bool) -> bool:
     for _, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         visible = (name for name in files if not name.startswith("."))
-        if any(not is_fetched or not _UPLOADED.fullmatch(name) for name in visible):
+        if any(not is_fetched or not is_upload(name) for name in visible):
             return True
     return False

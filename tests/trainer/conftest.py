@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from drawing import draw_dataset
+from learning import Service, start_service
 
 from contract.layout import ModelPaths, RunPaths
 
@@ -84,3 +85,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, drawn_data: Path) -> Work
     code, output = shop.call(*shop.run_arguments("first"))
     assert code == 0, output
     return shop
+
+
+@pytest.fixture(scope="session")
+def in_service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """Base data and a stable version 1; tests must only read it."""
+    return start_service(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture
+def service(in_service: Service, tmp_path: Path) -> Service:
+    """A copy of it."""
+    return in_service.copy(tmp_path)

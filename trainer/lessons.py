@@ -1,0 +1,106 @@
+"""What each epoch of a fine-tune shows, and what the network shall answer.
+
+New examples are shown several times, replayed ones once; where the pictures have changed as a whole
+(trainer.shift), the replayed ones once more as they would look now. For replayed pictures the answer to
+learn is mostly the parent's own, which holds what it knows better than the labels of a sample do (Buzzega
+and others, "Dark experience for general continual learning", 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from scipy.special import softmax  # type: ignore[import-untyped]
+
+from trainer.reading import Examples
+from trainer.replay import Mixture
+from trainer.served import BATCH, FloatArray
+from trainer.shift import Shift, estimate, is_worth_it
+
+NEW_SHARE = 0.25
+"""Of an epoch that new examples shall have, shown at most MOST_SHOWN times each."""
+MOST_SHOWN = 8
+MINIMUM_EPOCH = 2000
+"""Pictures; fewer are shown several times, since each epoch ends with a checkpoint."""
+PARENTS_SHARE = 0.9
+"""Of the answer to replayed pictures; the rest is their label."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """One epoch, in no particular order."""
+
+    examples: Examples
+    targets: FloatArray
+    """float32 [N, classes]."""
+    shift: Shift | None
+
+
+def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: float) -> Lessons:
+    """The lessons of a fine-tune.
+
+    Args:
+        mixture: new and replayed examples.
+        parent: the network that it starts from, float32.
+        known: how many classes the parent has; they come first.
+        label_smoothing: of labels.
+    """
+    train, is_new = mixture.data.train, np.asarray(mixture.is_new)
+    new, old = train.at(np.flatnonzero(is_new).tolist()), train.at(np.flatnonzero(~is_new).tolist())
+    answer = _answers(parent)
+    classes = len(mixture.data.labels)
+    smoothed = (1 - label_smoothing) * np.eye(classes, dtype=np.float32) + label_smoothing / classes
+    logits = answer(old.images) if len(old) else np.zeros((0, known), np.float32)
+    taught = np.pad(softmax(logits, axis=1), ((0, 0), (0, classes - known)))
+    replayed = PARENTS_SHARE * taught + (1 - PARENTS_SHARE) * smoothed[old.truth]
+    shift = _shift(new, old, logits, answer, known)
+    parts = [(old, replayed)]
+    if shift is not None:
+        parts.append((Examples(shift.apply(old.images), old.truth, old.paths, old.digests), replayed))
+    shown = _times(len(new), sum(len(part) for part, _ in parts))
+    parts += [(new, smoothed[new.truth])] * shown
+    parts *= max(1, MINIMUM_EPOCH // sum(len(part) for part, _ in parts))
+    return Lessons(
+        Examples(
+            np.concatenate([part.images for part, _ in parts]),
+            np.concatenate([part.truth for part, _ in parts]),
+            [path for part, _ in parts for path in part.paths],
+            [digest for part, _ in parts for digest in part.digests],
+        ),
+        np.concatenate([targets for _, targets in parts]).astype(np.float32),
+        shift,
+    )
+
+
+def _times(new: int, old: int) -> int:
+    """How often each new example is shown."""
+    return int(np.clip(round(NEW_SHARE / (1 - NEW_SHARE) * old / new), 1, MOST_SHOWN))
+
+
+def _shift(
+    new: Examples, old: Examples, logits: FloatArray, answer: Callable[..., FloatArray], known: int
+) -> Shift | None:
+    """Measured on classes that the parent knows, where it has become worse."""
+    chosen = new.at(np.flatnonzero(new.truth < known).tolist())
+    if not len(chosen) or not len(old):
+        return None
+    right_on_new = float(np.mean(answer(chosen.images).argmax(axis=1) == chosen.truth))
+    right_on_old = float(np.mean(logits.argmax(axis=1) == old.truth))
+    if not is_worth_it(right_on_new, right_on_old):
+        return None
+    return estimate(chosen.images, chosen.truth, old.images, answer)
+
+
+def _answers(network: keras.Model) -> Callable[[npt.NDArray[np.uint8]], FloatArray]:
+    call = tf.function(lambda batch: network(tf.cast(batch, tf.float32), training=False))
+
+    def answer(pictures: npt.NDArray[np.uint8]) -> FloatArray:
+        starts = range(0, len(pictures), BATCH)
+        return np.concatenate([call(tf.constant(pictures[at : at + BATCH])).numpy() for at in starts])
+
+    return answer

@@ -1,0 +1,115 @@
+"""A fine-tune: the stable version's weights, trained on new examples beside replayed ones.
+
+The same steps as a full training (trainer.fit) with a smaller rate. What is read is trainer.replay's
+business, what is shown trainer.lessons', the network's growth trainer.growing's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from contract import layout
+from contract.records import ProgressEvent, TrainingSpec
+from trainer import growing, stable
+from trainer.config import Recipe, recipe_for
+from trainer.errors import ParentError
+from trainer.fit import Fit, Hooks
+from trainer.hardware import training_precision
+from trainer.lessons import prepare
+from trainer.model import Architecture
+from trainer.planning import Plan
+from trainer.progress import Reporter
+from trainer.replay import Mixture, load_mixture
+
+EPOCHS = 3
+MINIMUM_SHOWN = 20_000
+"""Pictures of all epochs together; with little data there are more epochs."""
+RATE_SHARE = 0.05
+"""Of the preset's learning rate and weight decay, where FULL_SHOWN pictures are shown or more. With fewer the
+rate is higher, so that the weights can go as far, up to MAXIMUM_RATE_SHARE."""
+FULL_SHOWN = 60_000
+MAXIMUM_RATE_SHARE = 0.3
+BATCH_SIZE = 256
+"""At most; a small batch makes more of few epochs."""
+
+
+def recipe_of(spec: TrainingSpec, examples: int) -> Recipe:
+    """The preset's recipe made gentle, for epochs of so many examples; the spec's overrides count."""
+    recipe = recipe_for(spec)
+    recipe = replace(recipe, batch_size=spec.batch_size or min(BATCH_SIZE, recipe.batch_size))
+    epochs = spec.epochs or max(EPOCHS, -(-MINIMUM_SHOWN // examples))
+    share = min(MAXIMUM_RATE_SHARE, RATE_SHARE * max(1.0, FULL_SHOWN / (epochs * examples)))
+    return replace(
+        recipe,
+        epochs=epochs,
+        learning_rate=share * recipe.learning_rate,
+        weight_decay=share * recipe.weight_decay,
+        whitening_bias_epochs=0,
+        patience=epochs,
+    )
+
+
+def load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> Mixture:
+    """The new examples and the replay sample. Raises DataError, ParentError."""
+    image = _parent(spec, plan).card.image
+    counter = reporter.counter("reading pictures")
+    mixture = load_mixture(Path(spec.data), plan, image, spec.replay, spec.seed, counter)
+    message = (
+        f"{mixture.new} new and {len(mixture.data.train) - mixture.new} replayed training pictures, "
+        f"{len(mixture.data.validation)} for validation, {len(plan.labels)} classes"
+    )
+    if mixture.data.skipped:
+        first = mixture.data.skipped[0]
+        message += f"; {len(mixture.data.skipped)} skipped, first {first.path}: {first.reason}"
+    reporter.event(ProgressEvent(phase="load", message=message))
+    return mixture
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tune that has ended."""
+
+    fit: Fit
+    recipe: Recipe
+    architecture: Architecture
+    notes: dict[str, str | int]
+    """For the card's hyper-parameters."""
+
+
+def fit(
+    spec: TrainingSpec,
+    plan: Plan,
+    mixture: Mixture,
+    paths: layout.RunPaths,
+    hooks: Callable[[int], Hooks],
+) -> Tuned:
+    """Train; `hooks` is given the number of epochs. Raises ParentError when the parent has changed since."""
+    parent, image = _parent(spec, plan), mixture.data.image
+    known, classes = growing.load(parent), len(plan.labels)
+    lessons = prepare(mixture, known, classes - len(plan.new_labels), recipe_for(spec).label_smoothing)
+    recipe = recipe_of(spec, len(lessons.examples))
+    architecture = Architecture(image.height, image.width, classes, recipe.widths)
+    result = Fit(
+        growing.grown(known, architecture, spec.seed, training_precision()),
+        recipe,
+        lessons.examples,
+        mixture.data.validation,
+        spec.seed,
+        paths.checkpoint,
+        hooks(recipe.epochs),
+        targets=lessons.targets,
+        keeps_best=False,
+    )
+    result.run()
+    shown = {"estimated_shift": str(lessons.shift)} if lessons.shift else {}
+    return Tuned(result, recipe, architecture, {"examples_an_epoch": len(lessons.examples), **shown})
+
+
+def _parent(spec: TrainingSpec, plan: Plan) -> stable.Parent:
+    store = layout.ModelPaths(Path(spec.models), spec.model)
+    parent = stable.read_parent(store, plan.parent or 0)
+    if parent.fingerprint() != plan.fingerprint:
+        raise ParentError(f"{parent.weights} is not what it was when the run began; start another run")
+    return parent
