@@ -95,7 +95,7 @@ def parse(arguments: Sequence[str] | None = None) -> Stack:
     stores = (Path(options.models).resolve(), Path(options.data).resolve())
     if options.precision not in PRECISIONS:
         parser.error(f"the precision is {options.precision!r}; it may be: {', '.join(PRECISIONS)}")
-    return Stack(*stores, *(port or next(free) for port in ports), options.precision)
+    return Stack(*stores, *(port or next(free) for port in ports), precision=options.precision)
 
 
 def _add_option(parser: argparse.ArgumentParser, name: str, default: str | int) -> None:

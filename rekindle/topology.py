@@ -6,7 +6,7 @@ The one place that knows the other roles' command lines and settings; it imports
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.layout import model_names, models_config
@@ -24,7 +24,7 @@ class Stack:
     http_port: int
     grpc_port: int
     rest_port: int
-    precision: str = "bfloat16"
+    precision: str = field(default="bfloat16", kw_only=True)
     """In which the model server computes: bfloat16 where the CPU has it and the labels stay, or float32."""
 
     @property

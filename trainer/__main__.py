@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_arguments(fetching)
     fetching.set_defaults(command=fetch.run)
     _add_evaluate(commands.add_parser("evaluate", help="judge a version on labelled pictures"))
-    references = commands.add_parser("references", help="let a version prove that bfloat16 keeps its labels")
+    references = commands.add_parser(
+        "reference-requests", help="let a version prove that bfloat16 keeps its labels"
+    )
     references.add_argument("--version", type=Path, required=True, metavar="DIR", help="a version directory")
     references.add_argument("--data", type=Path, required=True, metavar="DIR", help="what it was trained on")
     references.set_defaults(command=_references)
@@ -178,7 +180,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _references(arguments: argparse.Namespace) -> int:
-    from trainer.references import add_to
+    from trainer.reference_requests import add_to
 
     print(f"{add_to(arguments.version, arguments.data)} reference inputs in {arguments.version}")
     return 0

@@ -37,6 +37,7 @@ from trainer.model import Architecture
 from trainer.planning import Plan
 from trainer.progress import Reporter, read_events
 from trainer.reference import embedding_mean, profile_of
+from trainer.reference_requests import REFERENCES, write_references
 from trainer.served import FloatArray, SavedVersion
 
 PLOTS = "plots"
@@ -117,6 +118,7 @@ def _judge(
     """Evaluate the frozen SavedModel and describe it."""
     served = SavedVersion(folder)
     validation = _evaluate("validation", fitted.data.validation, fitted, served)
+    _bring_references(fitted, served, validation.probabilities, folder, reporter)
     test, skipped = _load_test(fitted, reporter)
     judged = _evaluate("test", test, fitted, served) if test else validation
     reporter.event(_metrics_event(judged.evaluation))
@@ -155,6 +157,15 @@ def _judge(
         ),
     )
     return card, judged
+
+
+def _bring_references(
+    fitted: Fitted, served: SavedVersion, validation: FloatArray, folder: Path, reporter: Reporter
+) -> None:
+    if count := fitted.recipe.reference_requests:
+        reporter.event(ProgressEvent(phase="export", message="drawing reference requests"))
+        write_references(fitted.spec.model, fitted.data.image, served, validation, folder / REFERENCES, count)
+        reporter.check()
 
 
 def _lineage(fitted: Fitted) -> Lineage:

@@ -140,7 +140,7 @@ def test_the_precision_may_be_float32_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """float32 leaves the flag out; a word that is none is refused with those that are."""
-    stack = Stack(tmp_path, tmp_path / "data", 1, 2, 3, "float32")
+    stack = Stack(tmp_path, tmp_path / "data", 1, 2, 3, precision="float32")
     assert not [flag for flag in stack.model_server.arguments if "mixed_precision" in flag]
     with pytest.raises(SystemExit):
         parse(["--precision", "float16"])

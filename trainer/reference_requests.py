@@ -43,14 +43,14 @@ Images = npt.NDArray[np.uint8]
 
 
 def write_references(
-    model: str, image: ImageSpec, folder: Path, validation: FloatArray, examples: int = EXAMPLES
+    model: str, image: ImageSpec, served: SavedVersion, validation: FloatArray, path: Path, examples: int
 ) -> None:
-    """Draw, choose and write the requests into the version directory `folder`.
+    """Draw, choose and write the requests into the file `path`.
 
     Args:
+        served: the version.
         validation: float32 [N, classes], what the version says of the validation pictures.
     """
-    served = SavedVersion(folder)
     wanted = quotas(margins(validation), examples)
     bins: list[list[bytes]] = [[] for _ in wanted]
     generator = np.random.default_rng(1)
@@ -60,7 +60,7 @@ def write_references(
             bins[place].append(content)
         if all(len(have) >= count for have, count in zip(bins, wanted, strict=True)):
             break
-    _write(model, chosen(bins, wanted), folder / REFERENCES)
+    _write(model, chosen(bins, wanted), path)
 
 
 def margins(probabilities: FloatArray) -> FloatArray:
@@ -73,7 +73,7 @@ def quotas(observed: FloatArray, examples: int) -> list[int]:
     """How many of `examples` each bin gets so that margins are spread as observed; lower bins round up."""
     shares = np.bincount(_bin_of(observed), minlength=len(MARGINS) + 1) / len(observed)
     reached = np.ceil(np.cumsum(shares) * examples - 1e-9).astype(int)
-    return np.diff(reached, prepend=0).tolist()
+    return [int(count) for count in np.diff(reached, prepend=0)]
 
 
 def chosen(bins: list[list[bytes]], wanted: list[int]) -> list[bytes]:
@@ -152,13 +152,14 @@ def _requests(model: str, contents: list[bytes]) -> Iterator[predict_pb2.Predict
 
 
 def add_to(version: Path, folder: Path) -> int:
-    """`trainer references`: give a version that has none its requests; how many.
+    """`trainer reference-requests`: give a version its requests; how many.
 
     `folder`: the data that it was trained on, of which the validation split is read.
     Raises OSError, pydantic.ValidationError, DataError.
     """
     card = read_card(version)
     validation = data.load_training(folder, card.image).validation
-    probabilities = SavedVersion(version, card.output_name).probabilities(validation.images)
-    write_references(card.model, card.image, version, probabilities)
+    served = SavedVersion(version, card.output_name)
+    said = served.probabilities(validation.images)
+    write_references(card.model, card.image, served, said, version / REFERENCES, EXAMPLES)
     return EXAMPLES

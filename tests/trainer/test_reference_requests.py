@@ -10,7 +10,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from contract.records import ImageSpec
-from trainer import references
+from trainer import reference_requests as references
+from trainer.served import SavedVersion
 
 pytestmark = pytest.mark.tensorflow
 
@@ -72,9 +73,10 @@ def test_the_requests_are_written_as_a_model_server_reads_them(tmp_path: Path) -
     module = Unsure()
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_bytes": module.serving_bytes})
     observed = np.asarray([[0.5, 0.5], [0.35, 0.65], [0.35, 0.65], [0.65, 0.35]], np.float32)
-    references.write_references("shades", ImageSpec(height=20, width=24), tmp_path, observed, examples=100)
+    path, image = tmp_path / references.REFERENCES, ImageSpec(height=20, width=24)
+    references.write_references("shades", image, SavedVersion(tmp_path), observed, path, examples=100)
     contents = []
-    for record in tf.data.TFRecordDataset(str(tmp_path / references.REFERENCES)):
+    for record in tf.data.TFRecordDataset(str(path)):
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         assert (request.model_spec.name, request.model_spec.signature_name) == ("shades", "serving_bytes")
         contents += list(tf.make_ndarray(request.inputs["encoded_images"]))
