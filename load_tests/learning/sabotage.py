@@ -27,7 +27,8 @@ def nan() -> None:
 
 def normalisation() -> None:
     """Trained as it should be, exported as if pictures were normalised already."""
-    candidate, model = import_module("trainer.candidate"), import_module("trainer.model")
+    candidate: Any = import_module("trainer.candidate")
+    model: Any = import_module("trainer.model")
     export = candidate.export
 
     def wrong(*arguments: Any) -> None:
