@@ -90,7 +90,9 @@ async def _with_control(
     serving: ServingRoom,
 ) -> ControlServices:
     """The rooms that a predicting process neither has nor imports."""
+    from gateway.evaluation.service import EvaluationService
     from gateway.wiring.datasets import dataset_room
+    from gateway.wiring.learning import learning_room
     from gateway.wiring.retention import version_retention
     from gateway.wiring.training import training_room
 
@@ -100,6 +102,9 @@ async def _with_control(
         training_room(settings, database, remembered.is_migrated, metrics)
     )
     await rooms.enter_async_context(version_retention(settings.rollout, serving, remembered.audit))
+    learning = await rooms.enter_async_context(
+        learning_room(settings, metrics, remembered, serving, training)
+    )
     return ControlServices(
         **{each.name: getattr(services, each.name) for each in fields(services)},
         history=remembered.service,
@@ -113,6 +118,11 @@ async def _with_control(
         spooling=Spooling(settings.datasets, settings.limits),
         training=training.runs,
         schedules=training.schedules,
+        trials=learning.trials,
+        drift=learning.drift,
+        triggers=learning.triggers,
+        evaluation=EvaluationService(services.rollouts, serving.queue, settings.evaluation, settings.limits),
+        settings=settings,
     )
 
 

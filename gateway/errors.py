@@ -22,6 +22,8 @@ GatewayError
 │   ├── ForbiddenError              the role does not suffice
 │   ├── ForeignOriginError          a write from a page of another site, or to another host's name
 │   └── RateLimitedError            too many requests in this time
+│       ├── RunBudgetError          the model has had its training runs for this day
+│       └── RunCooldownError        the model's last training run ended a moment ago
 ├── OverloadedError                 the queue, the memory for bodies or the places are full
 ├── UnavailableError                nothing can answer now; later it may
 │   ├── NoReplicaError              no model server can be reached
@@ -137,6 +139,14 @@ class RateLimitedError(AccessError):
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class RunBudgetError(RateLimitedError):
+    """The model has had as many training runs as it may have in 24 hours."""
+
+
+class RunCooldownError(RateLimitedError):
+    """The model's last training run ended too short a time ago."""
 
 
 class OverloadedError(GatewayError):

@@ -29,6 +29,8 @@ class Metrics:
         self._define_rollout()
         self._define_history()
         self._define_datasets()
+        self._define_notifications()
+        self._define_drift()
         self._define_training()
 
     def _define_requests(self) -> None:
@@ -167,9 +169,56 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.canary_evidence = Gauge(
+            "gateway_canary_evidence",
+            "Evidence that the canary is worse: it is rolled back at 1; below 0 it looks better than stable.",
+            ["model", "signal"],
+            registry=self.registry,
+        )
+        self.canary_steps = Counter(
+            "gateway_canary_steps",
+            "What became of canaries: began, promoted, rolled_back, undecided, ended.",
+            ["model", "step"],
+            registry=self.registry,
+        )
+
+    def _define_notifications(self) -> None:
+        self.notifications = Counter(
+            "gateway_notifications",
+            "Notifications by what became of them: delivered, failed, or dropped from a full queue.",
+            ["outcome"],
+            registry=self.registry,
+        )
+
+    def _define_drift(self) -> None:
+        self.drift_score = Gauge(
+            "gateway_drift_score",
+            "How far the latest window of predictions is from the version's reference; above 1 it alarms.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.drift_alarm = Gauge(
+            "gateway_drift_alarm",
+            "1 while the model's inputs or answers are unlike its reference.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.drift_images = Counter(
+            "gateway_drift_images",
+            "Images that drift was offered: measured, or dropped under load.",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+
     def _define_training(self) -> None:
         self.runs_ended = Counter(
             "gateway_training_runs", "Training runs that ended, by how.", ["state"], registry=self.registry
+        )
+        self.runs_triggered = Counter(
+            "gateway_training_triggers",
+            "Runs asked for by a trigger (corrections, drift): started, refused or failed.",
+            ["trigger", "outcome"],
+            registry=self.registry,
         )
         self.control_lease = Gauge(
             "gateway_control_lease",

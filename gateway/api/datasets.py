@@ -54,7 +54,7 @@ _FORM = {
         "additionalProperties": False,
     }
 }
-_UPLOAD: dict[str, Any] = {
+UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "Pictures with labels, or an archive of class folders.",
@@ -109,7 +109,7 @@ async def delete_dataset(
         202: {"description": "Imported in the background; Location is the import to ask about."},
         **guarded_responses(408, 413, 415, 422, 503),
     },
-    openapi_extra=_UPLOAD,
+    openapi_extra=UPLOAD,
 )
 async def add_examples(
     dataset: Name, request: Request, services: ControlDependency, caller: LabelCaller
@@ -124,7 +124,7 @@ async def add_examples(
         await services.spooling.receive(spool, request.scope, request.receive)
         taken = await services.intake.take(spool, dataset, caller.name)
     except TooLargeError as error:
-        return _Lingering(problems.from_error(request.scope, error))
+        return Lingering(problems.from_error(request.scope, error))
     finally:
         await services.intake.end(spool, taken)
     if isinstance(taken, Import):
@@ -233,7 +233,7 @@ async def delete_picture(
     )
 
 
-class _Lingering(Response):
+class Lingering(Response):
     """An answer that the caller sees although its body is still on its way."""
 
     def __init__(self, answer: Response) -> None:

@@ -54,6 +54,8 @@ KINDS: Mapping[type[GatewayError], ProblemKind] = {
     errors.ForbiddenError: ProblemKind(403, "forbidden", "The role does not suffice"),
     errors.ForeignOriginError: ProblemKind(403, "foreign_origin", "The request comes from another site"),
     errors.RateLimitedError: ProblemKind(429, "rate_limited", "Too many requests"),
+    errors.RunBudgetError: ProblemKind(429, "run_budget", "The model has had its training runs for this day"),
+    errors.RunCooldownError: ProblemKind(429, "run_cooldown", "The model's last training run has just ended"),
     errors.AccessError: ProblemKind(403, "access", "The caller may not do this"),
     errors.RequestError: ProblemKind(400, "bad_request", "The request cannot be used"),
     errors.OverloadedError: ProblemKind(503, "overloaded", "More requests wait than can be answered", 1),

@@ -16,7 +16,10 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api import (
     audit,
+    canary,
     datasets,
+    drift,
+    evaluation,
     history,
     imports,
     inference,
@@ -33,6 +36,7 @@ from gateway.api import (
     shadow,
     stats,
     training_runs,
+    triggers,
 )
 from gateway.errors import OtherRoleError
 from gateway.settings import ProcessRole
@@ -41,8 +45,8 @@ METRICS_PATH = "/metrics"
 
 _PREDICT = (predictions, inference, inference_metadata)
 _CONTROL = (
-    *(history, stats, labelling, rollout, shadow, audit, load_tests),
-    *(datasets, imports, training_runs, run_logs, schedules),
+    *(history, stats, labelling, rollout, canary, shadow, drift, evaluation, audit, load_tests),
+    *(datasets, imports, training_runs, run_logs, schedules, triggers),
 )
 _BOTH = (models, session, operations)
 

@@ -15,18 +15,22 @@ from gateway.api.uploads import Uploads
 from gateway.datasets.imports import ImportService
 from gateway.datasets.intake import Intake
 from gateway.datasets.service import DatasetService
+from gateway.drift.service import DriftService
+from gateway.evaluation.service import EvaluationService
 from gateway.history.recorder import Recorder
 from gateway.history.service import HistoryService
 from gateway.labelling.service import LabellingService
 from gateway.metrics import Metrics
+from gateway.ports.canary import Trials
 from gateway.ports.shadows import ShadowStore
 from gateway.rollouts.service import RolloutService
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
-from gateway.settings import StoreSettings
+from gateway.settings import Settings, StoreSettings
 from gateway.statistics.service import StatisticsService
 from gateway.training.runs import TrainingService
 from gateway.training.schedules import ScheduleService
+from gateway.training.triggers import Triggers
 
 
 @dataclass
@@ -68,6 +72,11 @@ class ControlServices(Services):
     spooling: Spooling
     training: TrainingService
     schedules: ScheduleService
+    trials: Trials
+    drift: DriftService
+    triggers: Triggers
+    evaluation: EvaluationService
+    settings: Settings
 
 
 def services_of(request: Request) -> Services:

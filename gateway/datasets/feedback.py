@@ -26,7 +26,7 @@ class FeedbackExamples:
         self._pictures = pictures
         self._shares = shares
 
-    async def __call__(self, row: PredictionRow) -> None:
+    async def __call__(self, row: PredictionRow, _: str | None = None) -> None:
         """Add, move or remove the example of a prediction whose feedback has just changed.
 
         An example that came another way stays as it is: whoever uploaded it said what it shows.

@@ -83,25 +83,26 @@ class HistoryService:
 
     async def give_feedback(self, prediction_id: str, label: str | None, caller: str) -> PredictionRow:
         """Set the true label, or take it back with None. Raises UnknownNameError."""
+        before = (await self.find(prediction_id)).feedback  # says why when there is none
         row = await self._history.give_feedback(prediction_id, label, caller)
         if row is None:
-            return await self.find(prediction_id)  # says why
+            return await self.find(prediction_id)
         if label is not None:
             is_right = "yes" if label == row.label else "no"
             self._metrics.feedback_given.labels(row.model, row.version, is_right).inc()
-        await self._tell(row)
+        await self._tell(row, before)
         return row
 
-    async def _tell(self, row: PredictionRow) -> None:
+    async def _tell(self, row: PredictionRow, before: str | None) -> None:
         """The feedback is kept already, so a listener that fails takes nothing away."""
         for listener in self._listeners:
             try:
-                await listener(row)
+                await listener(row, before)
             except Exception as error:
                 is_foreseen = isinstance(error, GatewayError)
                 reason = f"{type(error).__name__}: {error}"
                 told = {"prediction": row.id, "reason": reason}
-                log.error("feedback did not become an example", extra=told, exc_info=not is_foreseen)
+                log.error("feedback was not passed on", extra=told, exc_info=not is_foreseen)
 
     async def delete_picture(self, sha256: str) -> bool:
         """Delete a kept picture; its predictions go on without it. False when there was none."""

@@ -37,8 +37,9 @@ class PredictionRow:
     feedback_by: str | None = None
 
 
-FeedbackListener = Callable[[PredictionRow], Awaitable[None]]
-"""Is told of a prediction whose feedback was given, changed or taken back (then it is None)."""
+FeedbackListener = Callable[[PredictionRow, str | None], Awaitable[None]]
+"""Is told of a prediction whose feedback was given, changed or taken back (then it is None), and of the
+feedback that it had before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,21 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RunLimits:
+    """How many runs a model may have. Zeros: as many as you like."""
+
+    per_day: int = 0
+    cooldown_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRuns:
+    """What the limits are about: runs that began, newest first, as (created_at, finished_at)."""
+
+    moments: Sequence[tuple[int, int | None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnd:
     """How a run ended, for its row."""
 
@@ -87,8 +102,17 @@ class ScheduleRow:
 class Runs(Protocol):
     """The rows. Every method raises DatabaseError when the database cannot be asked."""
 
-    async def insert(self, row: RunRow) -> RunRow:
-        """Keep a new run, or give the one that has its id. Raises RunActiveError."""
+    async def insert(self, row: RunRow, limits: RunLimits = RunLimits()) -> RunRow:
+        """Keep a new run, or give the one that has its id.
+
+        Raises RunActiveError, and RunBudgetError or RunCooldownError in the same transaction.
+        """
+
+    async def recent(self, model: str, since: int) -> RecentRuns:
+        """Runs of a model that began at `since` or later, and the latest one before."""
+
+    async def corrections(self, model: str, since: int) -> int:
+        """Answers that people have corrected since then."""
 
     async def find(self, run_id: str) -> RunRow | None:
         """One run, or None."""

@@ -6,7 +6,7 @@ AVAILABLE before stable moves, and who writes, is gateway.rollouts.service.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,8 @@ from gateway.rollouts.state import ModelState
 
 UNCHANGED: Literal["unchanged"] = "unchanged"
 """Where None means "no version", a field that is not to be changed needs a word of its own."""
+
+MOST_PINNED = 16
 
 Version = int | None | Literal["unchanged"]
 
@@ -68,6 +70,49 @@ def rolled_back(state: ModelState) -> Rollout:
         )
     update: dict[str, object] = {"policy": "gated", "promoting": None, "canary": None, "canary_share": 0.0}
     return rules.moved(state.rollout.model_copy(update=update), previous, state.versions)
+
+
+def changed_pins(add: Sequence[int] = (), remove: Sequence[int] = ()) -> Callable[[ModelState], Rollout]:
+    """Versions that stay loaded, more or fewer. Raises UnknownVersionError, ConflictError."""
+
+    def decide(state: ModelState) -> Rollout:
+        for version in add:
+            _require(state, version)
+        pinned = sorted((set(state.rollout.pinned) | set(add)) - set(remove))
+        if len(pinned) > MOST_PINNED:
+            raise ConflictError(f"{MOST_PINNED} versions are pinned already; unpin one first")
+        return state.rollout.model_copy(update={"pinned": pinned})
+
+    return decide
+
+
+def without_canary(version: int) -> Callable[[ModelState], Rollout]:
+    """No more canary, if it is still this version; nor may the model follow to a newer one that failed."""
+
+    def decide(state: ModelState) -> Rollout:
+        rollout = state.rollout
+        if rollout.canary != version:
+            return rollout
+        update: dict[str, object] = {"canary": None, "canary_share": 0.0}
+        if version > (rollout.stable or 0):
+            update["policy"] = "gated"
+        return rollout.model_copy(update=update)
+
+    return decide
+
+
+def promoted_by_itself(stable: int, canary: int) -> Callable[[ModelState], Rollout]:
+    """The canary as stable, if both still are what they were when it was compared; the policy stays."""
+
+    def decide(state: ModelState) -> Rollout:
+        rollout = state.rollout
+        if (rollout.stable, rollout.canary) != (stable, canary):
+            return rollout
+        if canary in state.answering:
+            return rules.moved(rollout, canary, state.versions)
+        return rollout.model_copy(update={"promoting": canary})
+
+    return decide
 
 
 def _beside(rollout: Rollout, change: RolloutChange) -> dict[str, object]:

@@ -69,6 +69,11 @@ class RolloutService:
             raise UnknownModelError(f"there is no model {name[:80]!r}; the models are: {known}")
         return state
 
+    def rollout_of(self, name: str) -> Rollout | None:
+        """The rollout of a model, None for one that is not there: on the hot path nothing is raised."""
+        state = self._models.get(name)
+        return None if state is None else state.rollout
+
     def served(self, name: str) -> ServedVersion:
         """The stable version of a model, which answers whoever names none.
 

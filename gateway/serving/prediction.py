@@ -26,6 +26,7 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
+from gateway.ports.drift import Watcher
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route
 from gateway.rollouts.service import RolloutService
@@ -98,7 +99,9 @@ class PredictionService:
         limits: LimitSettings,
         decode: DecodeSettings,
         shadowing: Shadowing,
+        watcher: Watcher,
     ) -> None:
+        self._watcher = watcher
         self._shadowing = shadowing
         self._rollouts = rollouts
         self._queue = queue
@@ -145,6 +148,8 @@ class PredictionService:
         stages = (decode_seconds, answer.queue_seconds, answer.predict_seconds)
         for stage, seconds in zip(self._stages, stages, strict=True):
             stage.observe(seconds)
+        if route.role == "stable":
+            self._watcher.offer(served, _usable(decoded), answer.rows)
         items = _items(pictures, decoded, answer, served, top_k)
         if route.role == "stable" and self._rollouts.shadow_of(model) is not None:
             self._shadowing.offer(served, _copied(pictures, decoded, items), answer)
@@ -164,6 +169,8 @@ class PredictionService:
         self._count(model, images)
         answer = await self._score_at_last(route.served, images, deadline)
         self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
+        if route.role == "stable":
+            self._watcher.offer(route.served, images, answer.rows)
         return route, answer
 
     async def _renewed(
@@ -192,7 +199,7 @@ class PredictionService:
             raise NoVersionError(f"{error}; it may be loading, try again in a moment") from error
 
     async def _score(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
-        usable = [image for image in decoded if isinstance(image, bytes)]
+        usable = _usable(decoded)
         self._replicas.require(self._patience_seconds)
         try:
             return await self._queue.submit(served, usable, deadline)
@@ -242,6 +249,10 @@ class PredictionService:
     def close(self) -> None:
         """Let the decoding threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _usable(decoded: Decoded) -> list[bytes]:
+    return [image for image in decoded if isinstance(image, bytes)]
 
 
 def _copied(pictures: Sequence[Picture], decoded: Decoded, items: Sequence[Item]) -> list[Copied]:

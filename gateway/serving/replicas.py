@@ -25,6 +25,7 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
+from gateway.ports.canary import Observer
 from gateway.ports.serving import Predictor, Scores, VersionStatus
 from gateway.ports.tracing import Call, Tracing, Untraced
 from gateway.serving.batching import Batch, BatchQueue
@@ -57,7 +58,15 @@ LACKING_PAUSE_SECONDS = 0.25
 class Replica:
     """One replica: its predictor, the tasks that pull for it, and whether it is well."""
 
-    def __init__(self, predictor: Predictor, queue: BatchQueue, metrics: Metrics, fleet: Replicas) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        queue: BatchQueue,
+        metrics: Metrics,
+        fleet: Replicas,
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer = observer
         self.predictor = predictor
         self._queue = queue
         self._metrics = metrics
@@ -111,11 +120,15 @@ class Replica:
             scores = await self._predict(batch)
             batch.deliver(scores)
             self._learn(perf_counter() - started)
+            self._observe(batch, started)
         except (ReplicaLostError, ReplicaSlowError) as error:
             self._count(error)
+            self._observe(batch, started, is_failed=True)
             self._repeat(batch, error)
         except ReplicaError as error:
             self._count(error)
+            if not isinstance(error, VersionNotServedError):  # that is the replica's fault, not the version's
+                self._observe(batch, started, is_failed=True)
             if isinstance(error, VersionNotServedError) and self._fleet.others_are_up(self):
                 self._queue.repeat(batch, error, MAX_ATTEMPTS)
                 await asyncio.sleep(LACKING_PAUSE_SECONDS)
@@ -133,6 +146,12 @@ class Replica:
         call = Call(batch.causes, self.predictor.address, served.model, served.version, len(images))
         with self._fleet.tracing.call(call):
             return await self.predictor.predict(served, images, self._attempt_seconds(batch))
+
+    def _observe(self, batch: Batch, started: float, *, is_failed: bool = False) -> None:
+        if self._observer is not None:
+            seconds = perf_counter() - started
+            images = sum(map(len, batch.slices))
+            self._observer.call(batch.served, images, seconds, is_failed=is_failed)
 
     def _repeat(self, batch: Batch, error: ReplicaError) -> None:
         if isinstance(error, ReplicaSlowError) and not self._fleet.others_are_up(self):
@@ -201,8 +220,10 @@ class Replicas:
         *,
         in_flight: int,
         tracing: Tracing | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.tracing = tracing or Untraced()
+        self._observer = observer
         self._discover = discover
         self._connect = connect
         self._queue = queue
@@ -265,7 +286,7 @@ class Replicas:
 
     def _reconcile(self, addresses: frozenset[str]) -> None:
         for address in addresses - self._members.keys():
-            replica = Replica(self._connect(address), self._queue, self._metrics, self)
+            replica = Replica(self._connect(address), self._queue, self._metrics, self, self._observer)
             self._members[address] = replica
             replica.start(self._in_flight)
         for address in self._members.keys() - addresses:

@@ -18,22 +18,31 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import ConfigurationError
 from gateway.settings.base import Group
+from gateway.settings.canary import CanarySettings
+from gateway.settings.drift import DriftSettings
+from gateway.settings.evaluation import EvaluationSettings
 from gateway.settings.history import DatabaseSettings, HistorySettings
 from gateway.settings.learning import DatasetSettings, TrainingSettings
 from gateway.settings.log import LogSettings
+from gateway.settings.notifications import NotificationSettings
 from gateway.settings.protection import AccessSettings
 from gateway.settings.server import LimitSettings, ProcessRole, ServerSettings
 from gateway.settings.serving import DecodeSettings, PredictorSettings, RolloutSettings
 from gateway.settings.stores import StoreSettings
+from gateway.settings.triggers import TriggerSettings
 
 __all__ = [
     "AccessSettings",
+    "CanarySettings",
     "DatabaseSettings",
     "DatasetSettings",
     "DecodeSettings",
+    "DriftSettings",
+    "EvaluationSettings",
     "HistorySettings",
     "LimitSettings",
     "LogSettings",
+    "NotificationSettings",
     "PredictorSettings",
     "ProcessRole",
     "RolloutSettings",
@@ -41,6 +50,7 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "TrainingSettings",
+    "TriggerSettings",
     "load_settings",
     "variable_names",
 ]
@@ -62,11 +72,16 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     decode: DecodeSettings = DecodeSettings()
     rollout: RolloutSettings = RolloutSettings()
+    canary: CanarySettings = CanarySettings()
     database: DatabaseSettings = DatabaseSettings()
     history: HistorySettings = HistorySettings()
+    drift: DriftSettings = DriftSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     datasets: DatasetSettings = DatasetSettings()
     training: TrainingSettings = TrainingSettings()
+    triggers: TriggerSettings = TriggerSettings()
     access: AccessSettings = AccessSettings()
+    notifications: NotificationSettings = NotificationSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -36,6 +36,10 @@ class TrainingSettings(Group):
     """Interval in which unfinished runs and schedules are looked at."""
     lease_seconds: float = Field(default=15.0, ge=1)
     """How long the gateway that does so may be silent before another takes over."""
+    runs_per_day: int = Field(default=0, ge=0)
+    """Of one model in any 24 hours, whoever starts them; 0: no limit. What never started does not count."""
+    cooldown_seconds: float = Field(default=0.0, ge=0)
+    """Between the end of a model's run and the start of its next."""
     process_command: Texts = ()
     """The trainer's command for `process`, to which `run --spec FILE` is added; empty: this gateway's own
     Python with `-m trainer`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from gateway.errors import DatabaseError
 from gateway.metrics import Metrics
@@ -33,6 +34,11 @@ class Control:
         self._schedules = schedules
         self._metrics = metrics
         self.is_holder = False
+        self._others: list[Callable[[], Awaitable[None]]] = []
+
+    def also(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take this step too while this gateway holds the lease."""
+        self._others.append(step)
 
     async def step(self) -> None:
         """Follow runs and schedules if this gateway holds the lease. Raises DatabaseError."""
@@ -40,6 +46,8 @@ class Control:
         if self.is_holder:
             await self._recovery.step()
             await self._schedules.step()
+            for step in self._others:
+                await step()
 
     def _set(self, is_holder: bool) -> None:
         if is_holder != self.is_holder:

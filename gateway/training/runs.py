@@ -26,7 +26,16 @@ from gateway.errors import (
     UnknownNameError,
 )
 from gateway.ports.history import Cursor
-from gateway.ports.training import RunEnd, RunFolders, RunRequest, RunRow, Runs, TrainingLauncher
+from gateway.ports.training import (
+    RunEnd,
+    RunFolders,
+    RunLimits,
+    RunRequest,
+    RunRow,
+    Runs,
+    TrainingLauncher,
+)
+from gateway.training.budget import DAY, Allowance, allowance_of
 from gateway.training.progress import Progress, ProgressReader
 
 T = TypeVar("T")
@@ -35,8 +44,15 @@ T = TypeVar("T")
 class TrainingService:
     """Every method raises DatabaseError when the database cannot be asked."""
 
-    def __init__(self, runs: Runs, folders: RunFolders, launcher: TrainingLauncher) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        folders: RunFolders,
+        launcher: TrainingLauncher,
+        limits: RunLimits = RunLimits(),  # noqa: B008 (is frozen)
+    ) -> None:
         self._runs = runs
+        self._limits = limits
         self._folders = folders
         self._launcher = launcher
         self._reader = ProgressReader(folders)
@@ -46,6 +62,7 @@ class TrainingService:
 
         Raises:
             RunActiveError: the model has an active run.
+            RunBudgetError, RunCooldownError: it has had enough runs, or one too short a time ago.
             BaseDataMissingError: the data is not there.
             ConflictError: the key was used for another request.
             InvalidParameterError: the model's name is reserved.
@@ -69,7 +86,7 @@ class TrainingService:
             caller=caller,
             created_at=microseconds_now(),
         )
-        row = await self._runs.insert(new)
+        row = await self._runs.insert(new, self._limits)
         if row is not new:
             return self._repeated(row, request)
         # The caller may leave now; a run that is half started must not be left behind.
@@ -98,6 +115,11 @@ class TrainingService:
         except DatabaseError:  # the run goes on; its reference is for people only
             return row
         return await self._runs.find(row.id) or row
+
+    async def allowance(self, model: str) -> Allowance:
+        """How many runs a model may have now."""
+        at = microseconds_now()
+        return allowance_of(await self._runs.recent(model, at - DAY), self._limits, at)
 
     async def find(self, run_id: str) -> RunRow:
         """One run. Raises UnknownNameError."""

@@ -7,14 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from contract.records import Rollout
 from gateway.adapters.certificates import CertificateFiles
 from gateway.adapters.database.connection import Database
+from gateway.adapters.database.drift import SqlDrift
 from gateway.adapters.database.leases import SqlLeases
 from gateway.adapters.database.shadows import SqlShadows
+from gateway.adapters.database.trials import SqlTrials
 from gateway.adapters.discovery import Discovery
 from gateway.adapters.filesystem import FileModelStore
 from gateway.adapters.tfserving import TensorFlowServing
 from gateway.background import repeat
+from gateway.canary.tally import Tally
+from gateway.drift.watch import Watch
 from gateway.errors import DatabaseError
 from gateway.metrics import Metrics
 from gateway.ports.shadows import ShadowStore
@@ -30,6 +35,7 @@ from gateway.settings import Settings
 from gateway.wiring.holder import holder_name
 
 FLUSH_SECONDS = 5.0
+DRIFT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class ServingRoom:
     shadows: ShadowStore
     store: ModelStore
     writing: Reader | Leased
+    tally: Tally
+    queue: BatchQueue
 
 
 @asynccontextmanager
@@ -50,6 +58,11 @@ async def serving_room(
 ) -> AsyncIterator[ServingRoom]:
     """Know the models before the first request; follow store and replicas until the end."""
     predictor = settings.predictor
+
+    def rollout_of(model: str) -> Rollout | None:
+        return rollouts.rollout_of(model)
+
+    tally = Tally(rollout_of, settings.canary.slow_factor)
     queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
     certificates = CertificateFiles(predictor)
     replicas = Replicas(
@@ -59,6 +72,7 @@ async def serving_room(
         metrics,
         in_flight=predictor.in_flight_per_replica,
         tracing=tracing,
+        observer=tally,
     )
     writing = writing_of(settings, database)
     store = FileModelStore(settings.stores.models)
@@ -73,7 +87,18 @@ async def serving_room(
     limits, decode = settings.limits, settings.decode
     shadows = SqlShadows(database)
     shadowing = Shadowing(rollouts, queue, shadows, metrics, limits.image_pixels)
-    prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, decode, shadowing)
+    watch = Watch(settings.drift, metrics, lambda: queue.queued_images > 0)
+    prediction = PredictionService(
+        rollouts, queue, replicas, metrics, predictor, limits, decode, shadowing, watch
+    )
+    trials, drift = SqlTrials(database), SqlDrift(database)
+
+    async def report() -> None:
+        await tally.flush(trials)
+
+    async def report_drift() -> None:
+        await watch.flush(drift)
+
     await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
     poll_seconds = settings.rollout.poll_seconds
 
@@ -87,15 +112,19 @@ async def serving_room(
         asyncio.create_task(repeat(rollouts.step, poll_seconds, "following the model store")),
         asyncio.create_task(shadowing.work()),
         asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),
+        asyncio.create_task(repeat(report, settings.canary.step_seconds, "writing evidence of canaries")),
+        asyncio.create_task(watch.work()),
+        asyncio.create_task(repeat(report_drift, DRIFT_SECONDS, "writing measurements of drift")),
     ]
     try:
-        yield ServingRoom(prediction, rollouts, replicas, shadows, store, writing)
+        yield ServingRoom(prediction, rollouts, replicas, shadows, store, writing, tally, queue)
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
-        with suppress(DatabaseError):
-            await shadowing.flush()
+        for last in (shadowing.flush, report, report_drift):
+            with suppress(DatabaseError):
+                await last()
         await replicas.aclose()
         prediction.close()
         if isinstance(writing, Leased):

@@ -15,7 +15,7 @@ from gateway.adapters.database.schedules import SqlSchedules
 from gateway.adapters.run_folders import FileRunFolders
 from gateway.background import repeat
 from gateway.metrics import Metrics
-from gateway.ports.training import TrainingLauncher
+from gateway.ports.training import RunLimits, Runs, TrainingLauncher
 from gateway.settings import Settings
 from gateway.training.control import Control
 from gateway.training.recovery import Recovery
@@ -31,6 +31,7 @@ class TrainingRoom:
     runs: TrainingService
     schedules: ScheduleService
     control: Control
+    rows: Runs
 
 
 @asynccontextmanager
@@ -41,7 +42,8 @@ async def training_room(
     folders = run_folders(settings)
     launcher = launcher_of(settings, folders)
     runs = SqlRuns(database)
-    training = TrainingService(runs, folders, launcher)
+    limits = RunLimits(settings.training.runs_per_day, settings.training.cooldown_seconds)
+    training = TrainingService(runs, folders, launcher, limits)
     schedules = ScheduleService(SqlSchedules(database), training)
     recovery = Recovery(runs, folders, launcher, metrics)
     seconds = settings.training.lease_seconds
@@ -53,7 +55,7 @@ async def training_room(
 
     task = asyncio.create_task(follow())
     try:
-        yield TrainingRoom(training, schedules, control)
+        yield TrainingRoom(training, schedules, control, runs)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -19,7 +19,7 @@ from gateway.adapters.database.connection import make_engine, transaction
 from gateway.errors import ConfigurationError, DatabaseError
 from gateway.settings import DatabaseSettings
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in gateway/migrations; a test compares."""
 
 ADVISORY_LOCK = 7_310_579_113

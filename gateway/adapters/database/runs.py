@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, func, insert, not_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from contract.records import Problem, RunState, TrainingSpec
 from gateway.adapters.database.connection import Database
-from gateway.adapters.database.tables import runs
+from gateway.adapters.database.tables import predictions, runs
 from gateway.errors import DatabaseError, RunActiveError
 from gateway.ports.history import Cursor
-from gateway.ports.training import ACTIVE, RunEnd, RunRow
+from gateway.ports.training import ACTIVE, RecentRuns, RunEnd, RunLimits, RunRow
+from gateway.training.budget import DAY, check
 
 _ACTIVE = [state.value for state in ACTIVE]
+_MOST_RECENT = 1000
 _ATTEMPTS = 3
 """An active run may end between our INSERT and our look at it; then the INSERT is tried again."""
 
@@ -26,13 +28,13 @@ class SqlRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def insert(self, row: RunRow) -> RunRow:
-        """Keep a new run, or give the one that has its id. Raises RunActiveError."""
+    async def insert(self, row: RunRow, limits: RunLimits = RunLimits()) -> RunRow:  # noqa: B008
+        """Keep a new run, or give the one that has its id. Raises RunActiveError and what `check` does."""
         for _ in range(_ATTEMPTS):
             if (known := await self.find(row.id)) is not None:
                 return known
             try:
-                await self._database.write(_insert, row)
+                await self._database.write(_insert, row, limits)
             except IntegrityError:
                 known = await self.find(row.id)
                 if known is None and (active := await self._database.read(_active_of, row.model)):
@@ -55,6 +57,14 @@ class SqlRuns:
         """Every run that has not ended, oldest first."""
         return await self._database.read(_active)
 
+    async def recent(self, model: str, since: int) -> RecentRuns:
+        """Runs of a model that began at `since` or later, and the latest one before."""
+        return await self._database.read(_recent, model, since)
+
+    async def corrections(self, model: str, since: int) -> int:
+        """Answers that people have corrected since then."""
+        return await self._database.read(_corrections, model, since)
+
     async def launched(self, run_id: str, reference: str) -> None:
         """Note the launcher's name for it."""
         await self._database.write(_update_active, run_id, _ACTIVE, {"reference": reference[:1000]})
@@ -73,10 +83,32 @@ class SqlRuns:
         return await self._database.write(_update_active, run_id, _ACTIVE, values)
 
 
-def _insert(connection: Connection, row: RunRow) -> None:
+def _insert(connection: Connection, row: RunRow, limits: RunLimits) -> None:
+    """The row first: an active run is the better reason to refuse than a limit."""
     values = {name: getattr(row, name) for name in RunRow.__dataclass_fields__}
     values |= {"state": row.state.value, "spec": row.spec.model_dump(mode="json"), "error": None}
     connection.execute(insert(runs).values(values))
+    earlier = _recent(connection, row.model, row.created_at - DAY, without=row.id)
+    check(earlier, limits, row.created_at)
+
+
+def _recent(connection: Connection, model: str, since: int, without: str = "") -> RecentRuns:
+    columns = runs.c
+    never_started = and_(columns.state == RunState.FAILED.value, columns.started_at.is_(None))
+    began = select(columns.created_at, columns.finished_at).where(
+        columns.model == model, columns.id != without, not_(never_started)
+    )
+    newest = began.order_by(columns.created_at.desc(), columns.id.desc())
+    found = connection.execute(newest.where(columns.created_at >= since).limit(_MOST_RECENT)).all()
+    before = connection.execute(newest.where(columns.created_at < since).limit(1)).all()
+    return RecentRuns([(row.created_at, row.finished_at) for row in (*found, *before)])
+
+
+def _corrections(connection: Connection, model: str, since: int) -> int:
+    columns = predictions.c
+    is_correction = (columns.feedback.is_not(None), columns.feedback != columns.label)
+    query = select(func.count()).where(columns.model == model, *is_correction, columns.feedback_at >= since)
+    return int(connection.execute(query).scalar_one())
 
 
 def _find(connection: Connection, run_id: str) -> RunRow | None:

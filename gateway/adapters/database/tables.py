@@ -232,6 +232,79 @@ disagreements = Table(
 )
 """The predictions that a shadow version answered otherwise."""
 
+canary_evidence = Table(
+    "canary_evidence",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("model", String(63), nullable=False),
+    Column("stable", BigInteger, nullable=False),
+    Column("canary", BigInteger, nullable=False),
+    Column("blocks", JSON, nullable=False),
+    Index("ix_canary_evidence_arms", "model", "stable", "canary"),
+)
+"""What each gateway saw of a canary and of stable; a row is deleted when it is folded into the trial."""
+
+canary_trials = Table(
+    "canary_trials",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("model", String(63), nullable=False),
+    Column("stable", BigInteger, nullable=False),
+    Column("canary", BigInteger, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("ended_at", BigInteger),
+    Column("watched_seconds", Float, nullable=False),
+    Column("state", JSON),
+    Column("decision", JSON),
+    Index("ix_canary_trials_model_began_at", "model", "began_at"),
+    Index(
+        "uq_canary_trials_one_running_a_model",
+        "model",
+        unique=True,
+        sqlite_where=text("outcome = 'running'"),
+        postgresql_where=text("outcome = 'running'"),
+    ),
+)
+
+drift_blocks = Table(
+    "drift_blocks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("model", String(63), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("sums", JSON, nullable=False),
+    Index("ix_drift_blocks_model_version_at", "model", "version", "at"),
+)
+"""Sums over some predictions of one gateway; a row is deleted when it is folded into a window."""
+
+drift_states = Table(
+    "drift_states",
+    metadata,
+    Column("model", String(63), primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("sums", JSON, nullable=False),  # of the window that fills
+    Column("is_alarmed", Boolean, nullable=False),
+    Column("since", BigInteger),
+    Column("calm_windows", BigInteger, nullable=False),
+)
+
+drift_windows = Table(
+    "drift_windows",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("predictions", BigInteger, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("parts", JSON, nullable=False),
+    Index("ix_drift_windows_model_at", "model", "at"),
+)
+"""The scores of the windows that are full."""
+
 leases = Table(
     "leases",
     metadata,

@@ -1,0 +1,1 @@
+"""A canary watched: its evidence against stable, and what follows from it."""

@@ -1,0 +1,1 @@
+"""How good versions are on pictures that somebody uploads."""
