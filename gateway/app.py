@@ -119,6 +119,7 @@ async def _with_control(
         training=training.runs,
         schedules=training.schedules,
         trials=learning.trials,
+        decider=learning.decider,
         drift=learning.drift,
         triggers=learning.triggers,
         evaluation=EvaluationService(services.rollouts, serving.queue, settings.evaluation, settings.limits),

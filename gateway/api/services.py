@@ -12,6 +12,7 @@ from gateway.access.guard import Guard
 from gateway.api.idempotency import Answers
 from gateway.api.spooling import Spooling
 from gateway.api.uploads import Uploads
+from gateway.canary.decider import Decider
 from gateway.datasets.imports import ImportService
 from gateway.datasets.intake import Intake
 from gateway.datasets.service import DatasetService
@@ -73,6 +74,7 @@ class ControlServices(Services):
     training: TrainingService
     schedules: ScheduleService
     trials: Trials
+    decider: Decider
     drift: DriftService
     triggers: Triggers
     evaluation: EvaluationService

@@ -1,6 +1,6 @@
 """Canary against stable at every moment: pure functions, no state, no clock.
 
-A block is what one gateway saw of both versions in one second: so many of each, so many *hits* (failed,
+A block is what one gateway saw of both versions in a second or so: so many of each, so many *hits* (failed,
 slow, wrong). Given those numbers, and if neither version is worse, which hits are the canary's is chance:
 the hypergeometric distribution. With odds ψ times as large it is Fisher's noncentral hypergeometric one,
 whose likelihood ratio against the tolerated odds ψ₀ has an expectation of at most 1 for every true ψ ≤ ψ₀

@@ -1,4 +1,4 @@
-"""What this process has seen of stable and canary since the last second.
+"""What this process has seen of stable and canary, in blocks of a second or of ten answers.
 
 A call on a model server is the unit of errors and latency: the images of one batch share its fate. Whether a
 call is slow is measured at stable's own 95th percentile of calls of like size, which moves only between
@@ -24,6 +24,9 @@ WARM_UP_CALLS = 20
 CALLS_FOR_A_THRESHOLD = 100
 CALLS_REMEMBERED = 4000
 """Then all counts are halved, so that the threshold follows the load."""
+
+BLOCK = 10
+"""Answers in a block at least, of both versions together; until then it waits for more."""
 
 Key = tuple[Arms, Signal, int]
 
@@ -90,12 +93,16 @@ class Tally:
         self._blocks[key] = self._blocks[key].noted(is_canary, is_hit)
 
     def take(self) -> list[Evidence]:
-        """What there is since the last time; thresholds are set for the next."""
-        blocks, self._blocks = self._blocks, defaultdict(Table)
+        """The blocks that are full; thresholds are set for the next. Those of earlier canaries are dropped."""
         self._set_limits()
         found: dict[Arms, dict[Signal, list[Table]]] = defaultdict(lambda: defaultdict(list))
-        for (arms, signal, _), table in blocks.items():
-            found[arms][signal].append(table)
+        for (arms, signal, stratum), table in list(self._blocks.items()):
+            rollout = self._rollout_of(arms.model)
+            is_over = rollout is None or arms_of(rollout) != arms
+            if is_over or is_full(table):
+                del self._blocks[arms, signal, stratum]
+            if not is_over and is_full(table):
+                found[arms][signal].append(table)
         at = microseconds_now()
         return [Evidence(uuid4().hex, at, arms, dict(tables)) for arms, tables in found.items()]
 
@@ -118,6 +125,11 @@ class Tally:
                 self._limits[key] = (percentile(counts, 0.95) or 0.0) * self._slow_factor
             if count > CALLS_REMEMBERED:
                 self._latencies[key] = [each // 2 for each in counts]
+
+
+def is_full(block: Table) -> bool:
+    """Whether a block can say something: one of a single answer cannot. Only counts decide, never hits."""
+    return block.canary + block.stable >= BLOCK and block.canary > 0 and block.stable > 0
 
 
 def arms_of(rollout: Rollout) -> Arms | None:

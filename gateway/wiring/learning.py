@@ -27,6 +27,7 @@ class LearningRoom:
     """What the API is given of it."""
 
     trials: Trials
+    decider: Decider
     drift: DriftService
     triggers: Triggers
 
@@ -64,7 +65,7 @@ async def learning_room(
         training.control.also(step)
     delivering = asyncio.create_task(notifier.work())
     try:
-        yield LearningRoom(trials, drift, triggers)
+        yield LearningRoom(trials, decider, drift, triggers)
     finally:
         delivering.cancel()
         await asyncio.gather(delivering, return_exceptions=True)

@@ -124,6 +124,9 @@ class FakeModelServer:
         self.metadata: list[dict[str, str]] = []
         """Of every Predict that arrived."""
         self.refuse_with: grpc.StatusCode | None = None
+        self.refuse_version: int | None = None
+        self.slow_version: tuple[int, float] | None = None
+        """A version, and the seconds that its answers take."""
         self.classes = len(LABELS)
         self.seconds = 0.0
         self.flowing = threading.Event()
@@ -200,6 +203,10 @@ class FakeModelServer:
         self.metadata.append({str(key): str(value) for key, value in context.invocation_metadata()})
         self._hold()
         self._closing.wait(self.seconds)
+        if self.slow_version is not None and self.slow_version[0] == version:
+            self._closing.wait(self.slow_version[1])
+        if version == self.refuse_version:
+            context.abort(grpc.StatusCode.INTERNAL, "refused as told")
         if self.refuse_with is not None:
             context.abort(self.refuse_with, "refused as told")
         if version not in self.available.get(name, set()):
