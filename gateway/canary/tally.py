@@ -93,7 +93,7 @@ class Tally:
         self._blocks[key] = self._blocks[key].noted(is_canary, is_hit)
 
     def take(self) -> list[Evidence]:
-        """The blocks that are full; thresholds are set for the next. Those of earlier canaries are dropped."""
+        """The blocks that are full; thresholds are set for the next. Those of others are dropped."""
         self._set_limits()
         found: dict[Arms, dict[Signal, list[Table]]] = defaultdict(lambda: defaultdict(list))
         for (arms, signal, stratum), table in list(self._blocks.items()):

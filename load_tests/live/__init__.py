@@ -1,0 +1,1 @@
+"""Canaries and drift on the running stack, from outside."""
