@@ -101,9 +101,10 @@ class Decider:
 
     async def _judge(self, trial: Trial) -> None:
         seconds = self._seconds_since(trial.arms.model)
-        settings, verdicts = self._settings, list[Verdict]()
+        settings, verdicts, were_told = self._settings, list[Verdict](), list[bool]()
 
         def fold(kept: Trial, rows: Any) -> Trial:
+            were_told.append(is_told(kept))
             after = folded(kept, rows, seconds, settings)
             verdicts.append(verdict_of(after, settings))
             return decided(after, verdicts[-1], settings)
@@ -114,7 +115,7 @@ class Decider:
         self._show(after.arms, verdicts[-1])
         if after.decision is not None:
             await self._carry_out(after)
-        elif (after.state or {}).get("told") and not (trial.state or {}).get("told"):
+        elif is_told(after) and not were_told[-1]:
             await self._tell_undecided(after, verdicts[-1])
 
     def _seconds_since(self, model: str) -> float:
@@ -191,6 +192,11 @@ class Decider:
         await self._audit.record(ITSELF, action, arms.model, told, reason)
         self._metrics.canary_steps.labels(arms.model, action.removeprefix("canary.")).inc()
         self._notifier.tell(action, {"model": arms.model, "reason": reason} | told)
+
+
+def is_told(trial: Trial) -> bool:
+    """Whether people were told that it is undecided, or of a verdict that they must carry out."""
+    return bool((trial.state or {}).get("told"))
 
 
 def decided(trial: Trial, verdict: Verdict, settings: CanarySettings) -> Trial:

@@ -36,7 +36,7 @@ def drawn(chance: random.Random, count: int, shift: float = 0.0, unsure: float =
 
 
 def profile_of(rows: list[Measured]) -> ReferenceProfile:
-    """What the trainer makes of them; red, green and blue from the features that the gateway makes of them."""
+    """What the trainer makes of them; the colours from the features that the gateway makes of them."""
     count = len(rows)
     colours = []
     for row in rows:
@@ -218,10 +218,8 @@ def test_two_gateways_fold_each_block_once() -> None:
     """What a window holds is what was measured, in any partition."""
     rows = drawn(random.Random(6), 1000)
     reference = reference_of(profile_of(rows), LABELS, 200, 0.001)
-    blocks = [
-        Block(str(start), start, "shades", 1, summed(rows[start : start + 50]))
-        for start in range(0, 1000, 50)
-    ]
+    slices = [rows[start : start + 50] for start in range(0, 1000, 50)]
+    blocks = [Block(str(place), place, "shades", 1, summed(part)) for place, part in enumerate(slices)]
     once, windows = folded(DriftState("shades", 1), blocks, reference, DriftSettings())
     state, parts = DriftState("shades", 1), []
     for block in blocks:

@@ -30,9 +30,8 @@ def test_measures_are_those_of_scikit_learn() -> None:
     true, said = chance.choices(LABELS[:3], k=400), chance.choices(LABELS, k=400)
     found = measures_of(true, said, LABELS)
     assert found.accuracy == metrics.accuracy_score(true, said)
-    assert [list(row) for row in found.confusion] == metrics.confusion_matrix(
-        true, said, labels=LABELS
-    ).tolist()
+    confusion = metrics.confusion_matrix(true, said, labels=LABELS)
+    assert [list(row) for row in found.confusion] == confusion.tolist()
     precision, recall, f1, shown = metrics.precision_recall_fscore_support(
         true, said, labels=LABELS, zero_division=0
     )
@@ -136,9 +135,7 @@ async def test_single_pictures_with_their_labels(gateway: RunningGateway) -> Non
     assert told["difference"] is None
 
 
-async def test_what_cannot_be_evaluated_is_refused(
-    gateway: RunningGateway, start_gateway: StartGateway
-) -> None:
+async def test_what_cannot_be_evaluated_is_refused(gateway: RunningGateway) -> None:
     """With what is wrong; nothing of it stays on disk."""
     assert (await evaluate(gateway, 9, archive())).status_code == 404
     assert (await evaluate(gateway, 1, archive(), against=9)).status_code == 404
