@@ -14,7 +14,7 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload canary-simulation canary-live drift-check clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -93,6 +93,15 @@ outage: development ## PostgreSQL away for a minute under load: failures, rows m
 
 big-upload: development ## A zip of a gigabyte while predictions go on: memory, seconds, rate
 	$(IN_VENV) -m load_tests.faults.big_upload
+
+canary-simulation: development ## False alarms of equally good canaries, seconds until worse ones are seen
+	$(IN_VENV) -m gateway.canary.simulation $(SIMULATION)
+
+canary-live: development ## Bad canaries under load: seconds until rolled back (CANARY="--pictures FOLDER")
+	$(IN_VENV) -m load_tests.live.canary $(CANARY)
+
+drift-check: development ## 50,000 normal and then shifted pictures: alarms (DRIFT="--pictures FOLDER")
+	$(IN_VENV) -m load_tests.live.drift $(DRIFT)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -122,6 +122,70 @@ class ShadowComparison(Answer):
     feedback: dict[str, float] = {}
 
 
+class CanaryTrial(Answer):
+    """One canary against one stable version."""
+
+    id: str
+    stable: int
+    canary: int
+    began_at: datetime
+    ended_at: datetime | None = None
+    watched_seconds: float = 0.0
+    outcome: str
+    """running, promoted, rolled_back, or ended by somebody."""
+    sentence: str = ""
+    missing: list[str] = []
+    signals: list[dict[str, Any]] = []
+    """errors, latency, accuracy: counts, bounds and evidence; at 1 the canary is rolled back."""
+    course: list[dict[str, float]] = []
+
+
+class CanaryTrials(Answer):
+    """Newest first; one that runs is the first."""
+
+    model: str
+    trials: list[CanaryTrial] = []
+
+
+class ModelDrift(Answer):
+    """One model's stable version."""
+
+    model: str
+    version: int | None = None
+    state: str
+    """normal, drifting, waiting or unknown."""
+    reason: str | None = None
+    score: float | None = None
+    threshold: float = 1.0
+    window: int = 0
+    alarmed_since: datetime | None = None
+    live: dict[str, Any] | None = None
+    reference: dict[str, Any] | None = None
+    history: list[dict[str, Any]] = []
+
+
+class Drift(Answer):
+    """Every model, by name."""
+
+    models: list[ModelDrift] = []
+
+
+class VersionEvaluation(Answer):
+    """How good versions are on labelled pictures."""
+
+    model: str
+    versions: list[dict[str, Any]] = []
+    difference: dict[str, float] | None = None
+    refused: int = 0
+    refusals: list[dict[str, str]] = []
+
+
+class Triggers(Answer):
+    """What starts training runs by itself, and whether one may start now, for each model."""
+
+    models: list[dict[str, Any]] = []
+
+
 class Remembered(Answer):
     """One prediction of the history."""
 

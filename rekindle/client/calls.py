@@ -200,6 +200,31 @@ def shadow(model: str, since: str | None) -> Call[answers.ShadowComparison]:
     return Call(answers.ShadowComparison, "GET", _path("models", model, "shadow"), parameters)
 
 
+def canary(model: str, limit: int | None) -> Call[answers.CanaryTrials]:
+    """How the canary stands against stable, and how earlier ones ended."""
+    parameters = {"params": _parameters(limit=limit)}
+    return Call(answers.CanaryTrials, "GET", _path("models", model, "canary"), parameters)
+
+
+def drift(model: str | None, limit: int | None) -> Call[answers.Drift]:
+    """Whether live pictures and answers are like the version's reference."""
+    return Call(answers.Drift, "GET", "/v1/drift", {"params": _parameters(model=model, limit=limit)})
+
+
+def evaluate(
+    model: str, version: int, archive: bytes | Path, against: int | None
+) -> Call[answers.VersionEvaluation]:
+    """On a zip of class folders; nothing of it is kept, so it may be repeated."""
+    path = _path("models", model, "versions", version, "evaluation")
+    parameters = _parameters(against=against)
+    if isinstance(archive, Path):
+        headers = {"Content-Type": _media_type(archive), "Content-Length": str(archive.stat().st_size)}
+        options = {"headers": headers, "params": parameters}
+        return Call(answers.VersionEvaluation, "POST", path, options, archive=archive)
+    options = {"content": archive, "headers": {"Content-Type": "application/zip"}, "params": parameters}
+    return Call(answers.VersionEvaluation, "POST", path, options)
+
+
 def change_rollout(model: str, changes: Mapping[str, Any]) -> Call[answers.RolloutState]:
     """What the body names becomes so; doing it twice changes nothing."""
     return Call(answers.RolloutState, "PUT", _path("models", model, "rollout"), {"json": dict(changes)})
@@ -300,6 +325,11 @@ def run_log(name: str) -> Call[bytes]:
 def cancel_run(name: str) -> Call[answers.Run]:
     """Ask it to end."""
     return Call(answers.Run, "DELETE", _path("training-runs", name), is_repeatable=False)
+
+
+def triggers() -> Call[answers.Triggers]:
+    """What would start a run by itself, and whether one may start now."""
+    return Call(answers.Triggers, "GET", "/v1/triggers")
 
 
 def schedules() -> Call[answers.Schedules]:

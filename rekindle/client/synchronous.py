@@ -111,6 +111,20 @@ class Client:
         """What the shadow answered beside stable, since a time in ISO 8601 or for a week."""
         return self.send(calls.shadow(model, since))
 
+    def canary(self, model: str, *, limit: int | None = None) -> answers.CanaryTrials:
+        """How the canary stands against stable, and how earlier ones ended."""
+        return self.send(calls.canary(model, limit))
+
+    def drift(self, *, model: str | None = None, limit: int | None = None) -> answers.Drift:
+        """Whether live pictures and answers are like those that the stable version was made with."""
+        return self.send(calls.drift(model, limit))
+
+    def evaluate(
+        self, model: str, version: int, archive: bytes | Path, *, against: int | None = None
+    ) -> answers.VersionEvaluation:
+        """How good a version is on a zip of class folders, beside another one if `against` names it."""
+        return self.send(calls.evaluate(model, version, archive, against))
+
     def change_rollout(self, model: str, **changes: Any) -> answers.RolloutState:
         """Change stable, canary, canary_share, shadow, shadow_share, pinned or policy; None ends either.
 
@@ -172,6 +186,10 @@ class Client:
     def cancel_run(self, name: str) -> answers.Run:
         """Ask a run to end."""
         return self.send(calls.cancel_run(name))
+
+    def triggers(self) -> answers.Triggers:
+        """What would start a run by itself, and whether one may start now."""
+        return self.send(calls.triggers())
 
     def schedules(self) -> list[dict[str, Any]]:
         """Every schedule."""
