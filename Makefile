@@ -14,7 +14,8 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload canary-simulation canary-live drift-check clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload \
+	canary-simulation canary-live drift-check clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile

@@ -58,6 +58,14 @@ def _groups(root: type[BaseModel]) -> Iterator[str]:
 
 def _docstrings(group: type[BaseModel]) -> Mapping[str, str]:
     """The sentences behind the fields, which Python itself forgets."""
+    found: dict[str, str] = {}
+    for base in reversed(group.__mro__):
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            found |= _own_docstrings(base)
+    return found
+
+
+def _own_docstrings(group: type[BaseModel]) -> Mapping[str, str]:
     [body] = ast.parse(textwrap.dedent(inspect.getsource(group))).body
     assert isinstance(body, ast.ClassDef)  # noqa: S101
     found = {}

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from contract.gate import GateRule
 from contract.layout import RunPaths, is_upload, write_atomically
 from contract.records import TrainingResult, TrainingSpec
 from gateway.errors import StoreError
@@ -22,7 +23,15 @@ FETCHED = frozenset({"cifar10"})
 class FileRunFolders:
     """A gateway.ports.training.RunFolders."""
 
-    def __init__(self, runs: Path, data: Path, data_at_trainer: str, models_at_trainer: str) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        data: Path,
+        data_at_trainer: str,
+        models_at_trainer: str,
+        gate: GateRule = GateRule(),  # noqa: B008 (is frozen)
+    ) -> None:
+        self._gate = gate
         self._runs = runs
         self._data = data
         self._data_at_trainer = data_at_trainer
@@ -63,6 +72,8 @@ class FileRunFolders:
             preset=request.preset,
             epochs=request.epochs,
             seed=request.seed,
+            base=request.base,
+            gate=self._gate,
         )
 
     def write_spec(self, spec: TrainingSpec) -> None:

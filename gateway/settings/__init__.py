@@ -21,6 +21,7 @@ from gateway.settings.base import Group
 from gateway.settings.canary import CanarySettings
 from gateway.settings.drift import DriftSettings
 from gateway.settings.evaluation import EvaluationSettings
+from gateway.settings.gate import GateSettings
 from gateway.settings.history import DatabaseSettings, HistorySettings
 from gateway.settings.learning import DatasetSettings, TrainingSettings
 from gateway.settings.log import LogSettings
@@ -39,6 +40,7 @@ __all__ = [
     "DecodeSettings",
     "DriftSettings",
     "EvaluationSettings",
+    "GateSettings",
     "HistorySettings",
     "LimitSettings",
     "LogSettings",
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     evaluation: EvaluationSettings = EvaluationSettings()
     datasets: DatasetSettings = DatasetSettings()
     training: TrainingSettings = TrainingSettings()
+    gate: GateSettings = GateSettings()
     triggers: TriggerSettings = TriggerSettings()
     access: AccessSettings = AccessSettings()
     notifications: NotificationSettings = NotificationSettings()

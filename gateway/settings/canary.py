@@ -48,7 +48,7 @@ class CanarySettings(Group):
     error_margin: float = Field(default=0.01, gt=0, lt=1)
     slow_margin: float = Field(default=0.05, gt=0, lt=1)
     wrong_margin: float = Field(default=0.05, gt=0, lt=1)
-    """Points of failed calls, slow calls and wrong answers. Smaller ones need more feedback: about 800 canary
-    answers for 0.05 where stable is right in 91 of 100."""
+    """Points of failed calls, slow calls and wrong answers. Smaller ones need more feedback: about 1,100
+    canary answers for 0.05 where stable is right in 91 of 100."""
     patience_hours: float = Field(default=24.0, gt=0)
     """A canary that is undecided after so long is told of, once; it stays."""

@@ -94,7 +94,7 @@ class TrainingService:
 
     def _repeated(self, known: RunRow, request: RunRequest) -> RunRow:
         """The run of an earlier request with the same key, if it asked for the same."""
-        ignored = {"created_at"}
+        ignored = {"created_at", "gate"}  # the rule is the settings', not the caller's
         wanted = self._folders.spec_for(known.id, request)
         if known.spec.model_dump(exclude=ignored) != wanted.model_dump(exclude=ignored):
             raise ConflictError(

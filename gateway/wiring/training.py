@@ -70,6 +70,7 @@ def run_folders(settings: Settings) -> FileRunFolders:
         stores.data,
         training.data_at_trainer or str(stores.data.absolute()),
         training.models_at_trainer or str(stores.models.absolute()),
+        settings.gate.rule,
     )
 
 

@@ -104,6 +104,15 @@ def test_a_promotion_waits_for_time_calls_feedback_and_narrow_bounds() -> None:
     assert step_of(CanarySettings(promote_feedback=0), calls, 600) == "promote"
 
 
+@pytest.mark.parametrize(("answers", "step"), [(1000, "wait"), (1200, "promote")])
+def test_how_much_feedback_a_margin_of_five_points_needs(answers: int, step: str) -> None:
+    """About 1,100 canary answers where 9 in 100 are wrong, as the setting's description says."""
+    wrong = round(0.09 * answers)
+    calls = evidence(errors=Table(5000, 0, 45_000, 0), latency=Table(5000, 100, 45_000, 900))
+    said = evidence(accuracy=Table(answers, wrong, 9 * answers, 9 * wrong))
+    assert step_of(SETTINGS, [calls, said], 600) == step
+
+
 def test_folding_in_parts_is_folding_at_once() -> None:
     """Also over the JSON of a database; the course keeps a bounded number of points and its end."""
     chance = random.Random(2)
