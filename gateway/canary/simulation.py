@@ -93,8 +93,8 @@ def share_rolled_back(
 def main() -> None:
     """Print JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--courses", type=int, default=1000)
-    parser.add_argument("--equal-seconds", type=int, default=7200, help="of an equally good canary")
+    parser.add_argument("--courses", type=int, default=400)
+    parser.add_argument("--equal-seconds", type=int, default=3600, help="of an equally good canary")
     parser.add_argument("--within-seconds", type=int, default=120)
     options = parser.parse_args()
     settings, plan = load_settings().canary, Plan()

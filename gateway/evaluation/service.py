@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
 from contract import images
-from contract.records import ImageSpec
 from gateway.datasets.members import Member, Members
 from gateway.datasets.paths import Layout
 from gateway.errors import (
@@ -79,6 +78,51 @@ class Report:
     refusals: Sequence[Refusal]
 
 
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    label: str
+    pixels: Sequence[bytes]
+    """As each version takes it."""
+
+
+class _Pictures:
+    """Reads the files a few at a time. A member can be read only while its archive is walked through."""
+
+    def __init__(
+        self, served: Sequence[ServedVersion], members: Members, max_pixels: int, answers: Answers
+    ) -> None:
+        self._specs = [one.card.image for one in served]
+        self._known = set.intersection(*(set(one.card.labels) for one in served))
+        self._members = iter(members)
+        self._folders = Layout()
+        self._max_pixels = max_pixels
+        self._answers = answers
+        self.is_at_end = False
+
+    def some(self) -> list[_Usable]:
+        """Blocks. Raises RequestError where the upload cannot be read any further."""
+        count, found = 0, []
+        for member in islice(self._members, AT_ONCE):
+            count += 1
+            try:
+                found.append(self._usable(member))
+            except ValueError as error:
+                self._answers.refuse(member.name, str(error))
+        self.is_at_end = count < AT_ONCE
+        return found
+
+    def _usable(self, member: Member) -> _Usable:
+        """Raises ValueError: RefusedPathError, ImageError, or what the member says."""
+        if member.refusal is not None:
+            raise ValueError(member.refusal)
+        label = member.label if member.label is not None else self._folders.place(member.name).label
+        if label not in self._known:
+            shown = ", ".join(sorted(self._known)[:20])
+            raise ValueError(f"the label {label!r} is unknown to the version; it knows: {shown}")
+        content = member.read()
+        return _Usable(label, [images.decode(content, spec, self._max_pixels) for spec in self._specs])
+
+
 class EvaluationService:
     """One evaluation at a time in each process."""
 
@@ -123,17 +167,15 @@ class EvaluationService:
         """
         async with self._loaded(served):
             answers = Answers(predicted=[[] for _ in served])
-            pictures, folders = iter(members), Layout()
-            while chunk := await asyncio.to_thread(lambda: list(islice(pictures, AT_ONCE))):
-                await self._take(served, chunk, folders, answers)
+            pictures = _Pictures(served, members, self._max_pixels, answers)
+            while not pictures.is_at_end:
+                usable = await asyncio.to_thread(pictures.some)
+                await self._take(served, usable, answers)
         return _report(served, answers)
 
     async def _take(
-        self, served: Sequence[ServedVersion], chunk: list[Member], folders: Layout, answers: Answers
+        self, served: Sequence[ServedVersion], usable: Sequence[_Usable], answers: Answers
     ) -> None:
-        specs = [one.card.image for one in served]
-        known = set.intersection(*(set(one.card.labels) for one in served))
-        usable = await asyncio.to_thread(lambda: list(self._usable(chunk, folders, specs, known, answers)))
         if len(answers.true) + len(usable) > self._settings.max_pictures:
             raise TooLargeError(
                 f"more than {self._settings.max_pictures:,} pictures "
@@ -142,34 +184,11 @@ class EvaluationService:
         if not usable:
             return
         for place, one in enumerate(served):
-            rows = await self._rows(one, [pixels[place] for _, pixels in usable])
+            rows = await self._rows(one, [each.pixels[place] for each in usable])
             labels = one.card.labels
             best = (max(range(len(row)), key=row.__getitem__) for row in rows)
             answers.predicted[place].extend(labels[index] for index in best)
-        answers.true.extend(label for label, _ in usable)
-
-    def _usable(
-        self,
-        chunk: Sequence[Member],
-        folders: Layout,
-        specs: Sequence[ImageSpec],
-        known: set[str],
-        answers: Answers,
-    ) -> Iterator[tuple[str, list[bytes]]]:
-        """In a thread: the true label of each picture, and its pixels as each version takes them."""
-        for member in chunk:
-            if member.refusal is not None:
-                answers.refuse(member.name, member.refusal)
-                continue
-            try:
-                label = member.label if member.label is not None else folders.place(member.name).label
-                if label not in known:
-                    shown = ", ".join(sorted(known)[:20])
-                    raise ValueError(f"the label {label!r} is unknown to the version; it knows: {shown}")
-                content = member.read()
-                yield label, [images.decode(content, spec, self._max_pixels) for spec in specs]
-            except ValueError as error:
-                answers.refuse(member.name, str(error))
+        answers.true.extend(each.label for each in usable)
 
     async def _rows(self, served: ServedVersion, pixels: Sequence[bytes]) -> Sequence[Sequence[float]]:
         while self._queue.queued_images:  # noqa: ASYNC110  callers first
