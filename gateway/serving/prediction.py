@@ -198,6 +198,11 @@ class PredictionService:
             return await self._queue.submit(served, usable, deadline)
         except DeadlineError:
             self._replicas.require()  # an outage is a better answer than "too slow"
+            self._count_failed(served, "late", len(usable))
+            raise
+        except (ReplicaRejectedError, VersionNotServedError) as error:
+            reason = "rejected" if isinstance(error, ReplicaRejectedError) else "not_served"
+            self._count_failed(served, reason, len(usable))
             raise
 
     async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
@@ -238,6 +243,9 @@ class PredictionService:
         self._metrics.images_arrived.labels(model).inc(usable)
         if usable < len(decoded):
             self._metrics.images_refused.labels(model).inc(len(decoded) - usable)
+
+    def _count_failed(self, served: ServedVersion, reason: str, images: int) -> None:
+        self._metrics.images_failed.labels(served.model, served.version, reason).inc(images)
 
     def close(self) -> None:
         """Let the decoding threads end."""
