@@ -34,6 +34,7 @@ lint: development ## Check style and format
 
 types: development ## Check types
 	$(IN_VENV) -m mypy
+	$(IN_VENV) -m mypy helm/rekindle/monitoring/source
 
 imports: development ## Check who imports whom
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
@@ -63,6 +64,7 @@ bench: development ## Requests per second beside the peers (needs wrk; BENCH="--
 reference: development ## Rewrite what the documents take from the code: docs/settings.md, errors.md, model-server.md
 	$(IN_VENV) -m model_server.parity docs/model-server.md
 	$(IN_VENV) -m gateway.reference docs
+	$(IN_VENV) helm/rekindle/monitoring/source
 
 soak-model-server: development ## Swaps and label moves under 32 clients: failures, memory
 	$(IN_VENV) -m load_tests.model_server.soak
