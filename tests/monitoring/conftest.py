@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -18,6 +19,7 @@ from prometheus_process import ROOT, Prometheus, eventually, prometheus
 from rekindle.loopback import free_ports
 
 PICTURE = ROOT / "docs" / "pictures" / "ship.jpg"
+PREDICTIONS = "/v1/models/cifar10/predictions"
 START_SECONDS = 480
 
 
@@ -55,7 +57,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         _wait_until_it_runs(stack)
         with prometheus(folder, metrics) as running:
             eventually(lambda: _all_are_up(running))
-            _live(f"http://127.0.0.1:{http_port}")
+            _live(f"http://127.0.0.1:{http_port}", running)
             yield Watched(f"http://127.0.0.1:{http_port}", metrics, running)
     finally:
         stack.send_signal(signal.SIGTERM)
@@ -86,36 +88,54 @@ def _wait_until_it_runs(stack: subprocess.Popen[str]) -> None:
     assert stack.poll() is None, "".join(lines)
 
 
-def _live(url: str) -> None:
-    """Predictions, a correction, a file that is no picture, an upload, a training run that must fail."""
+def _live(url: str, running: Prometheus) -> None:
+    """Three rounds with scrapes between them, and a training run that must fail."""
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         run = _start_a_run_of_two_pictures(client)
-        predicted = [_predict(client, PICTURE.read_bytes()) for _ in range(40)]
-        assert (
-            client.post("/v1/models/cifar10/predictions", files={"images": b"no picture"}).status_code == 400
-        )
-        found = predicted[0].json()["predictions"][0]["id"]
-        for label in ("ship", "frog"):
-            eventually(lambda: client.get(f"/v1/predictions/{found}").status_code == 200)
-            answer = client.put(f"/v1/predictions/{found}/feedback", json={"label": label})
-            assert answer.status_code == 200, answer.text
+        for _ in range(3):
+            _live_a_moment(client)
+            _wait_for_scrapes(running, 3)
         eventually(lambda: client.get(f"/v1/training-runs/{run}").json()["state"] == "failed", 240)
-        for _ in range(10):
-            _predict(client, PICTURE.read_bytes())
 
 
-def _predict(client: httpx.Client, content: bytes) -> httpx.Response:
-    answer = client.post("/v1/models/cifar10/predictions", files={"images": content})
+def _live_a_moment(client: httpx.Client) -> None:
+    """Pictures at once, a file that is none, two corrections, an upload."""
+    with ThreadPoolExecutor(16) as callers:
+        answers = list(callers.map(lambda _: _predict(client), range(48)))
+    refused = client.post(PREDICTIONS, files={"images": b"no picture"})
+    assert refused.status_code == 400, refused.text
+    for answer, label in zip(answers, ("ship", "frog"), strict=False):
+        found = answer.json()["predictions"][0]["id"]
+        eventually(lambda found=found: client.get(f"/v1/predictions/{found}").status_code == 200)
+        told = client.put(f"/v1/predictions/{found}/feedback", json={"label": label})
+        assert told.status_code == 200, told.text
+    _upload(client, "ship")
+
+
+def _wait_for_scrapes(running: Prometheus, count: int) -> None:
+    def scrapes() -> float:
+        found = running.query("min(count_over_time(up[1h]))")
+        return float(found[0]["value"][1]) if found else 0.0
+
+    before = scrapes()
+    eventually(lambda: scrapes() >= before + count)
+
+
+def _upload(client: httpx.Client, label: str) -> None:
+    files = {"images": PICTURE.with_stem(label).read_bytes()}
+    uploaded = client.post("/v1/datasets/sparse/examples", files=files, data={"label": label})
+    assert uploaded.status_code == 201, uploaded.text
+
+
+def _predict(client: httpx.Client) -> httpx.Response:
+    answer = client.post(PREDICTIONS, files={"images": PICTURE.read_bytes()})
     assert answer.status_code == 200, answer.text
     return answer
 
 
 def _start_a_run_of_two_pictures(client: httpx.Client) -> str:
     for label in ("ship", "truck"):
-        files = {"images": (PICTURE.with_stem(label)).read_bytes()}
-        uploaded = client.post("/v1/datasets/sparse/examples", files=files, data={"label": label})
-        assert uploaded.status_code == 201, uploaded.text
-    body = {"model": "sparse", "preset": "tiny", "base": "none"}
-    answer = client.post("/v1/training-runs", json=body)
+        _upload(client, label)
+    answer = client.post("/v1/training-runs", json={"model": "sparse", "preset": "tiny", "base": "none"})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])

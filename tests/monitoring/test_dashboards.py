@@ -17,7 +17,7 @@ from test_rules import rules
 
 pytestmark = [pytest.mark.stack, pytest.mark.tensorflow, pytest.mark.timeout(600)]
 
-VARIABLES = {"$namespace": ".*", "$model": ".*", "$__rate_interval": "1m", "$__range": "1h"}
+VARIABLES = {"$namespace": ".*", "$model": ".*", "$__rate_interval": "10m", "$__range": "1h"}
 OF_PROMETHEUS = {"up", "ALERTS"}
 MAY_BE_EMPTY = {
     "Canary that failed": "there is no canary",
