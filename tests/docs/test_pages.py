@@ -82,13 +82,13 @@ def test_what_the_requirements_name_is_there() -> None:
         for path, each in create_app(Settings()).openapi()["paths"].items()
         for method in each
     }
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for asked, shown in rows(text)[1:]:
         assert spans(shown) or "](" in shown, asked
     for span in spans(text):
         if route := ROUTE.fullmatch(span):
             assert route.groups() in routes, span
-        elif target := re.fullmatch(r"make ([a-z-]+)", span):
+        elif target := re.fullmatch(r"make ([a-z0-9-]+)", span):
             assert target[1] in targets, span
         elif "/" in span and not span.startswith("/"):
             assert (ROOT / span).exists(), span
