@@ -133,6 +133,7 @@ class PredictionService:
         decoded = await self._decode_all(pictures, served.card.image, deadline)
         decode_seconds = perf_counter() - started
         self._count(model, decoded)
+        _require_one(decoded)
         try:
             answer = await self._score(served, decoded, deadline)
         except (VersionNotServedError, ReplicaRejectedError) as error:
@@ -206,14 +207,12 @@ class PredictionService:
             raise
 
     async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
-        """Raises DeadlineError, or the first picture's error when not one can be used."""
+        """Raises DeadlineError."""
         decoded: list[bytes | RequestError] = []
         for number, picture in enumerate(pictures, start=1):
             decoded.append(await self._decode(picture.content, spec, deadline))
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        if not any(isinstance(image, bytes) for image in decoded):
-            raise next(image for image in decoded if not isinstance(image, bytes))
         return decoded
 
     async def _decode(self, content: bytes, spec: ImageSpec, deadline: float) -> bytes | RequestError:
@@ -250,6 +249,12 @@ class PredictionService:
     def close(self) -> None:
         """Let the decoding threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _require_one(decoded: Decoded) -> None:
+    """Raises the first picture's error when not one can be used."""
+    if not any(isinstance(image, bytes) for image in decoded):
+        raise next(image for image in decoded if not isinstance(image, bytes))
 
 
 def _copied(pictures: Sequence[Picture], decoded: Decoded, items: Sequence[Item]) -> list[Copied]:

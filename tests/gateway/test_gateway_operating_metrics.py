@@ -62,6 +62,18 @@ async def test_what_a_version_did_not_answer_is_counted_by_version(
     assert await value(gateway, 'gateway_images_predicted_total{model="shades",version="1"}') == 1
 
 
+async def test_pictures_that_cannot_be_decoded_are_counted_also_when_they_come_alone(
+    gateway: RunningGateway,
+) -> None:
+    """One beside a good one, and two without any: three refused, one that arrived."""
+    files = [("images", picture()), ("images", b"no picture")]
+    assert (await gateway.predict(files=files)).status_code == 200
+    alone = [("images", b"no picture"), ("images", b"neither")]
+    assert (await gateway.predict(files=alone)).status_code == 400
+    assert await value(gateway, 'gateway_images_refused_total{model="shades"}') == 3
+    assert await value(gateway, 'gateway_images_arrived_total{model="shades"}') == 1
+
+
 async def test_limits_and_stores_are_told(gateway: RunningGateway) -> None:
     """The bounds of queue and backlog, and the space of each store, one that nobody wrote to included."""
     assert await value(gateway, "gateway_images_queued_limit") == 2048
