@@ -73,7 +73,7 @@ def test_a_panel_shows_what_there_is(watched: Watched, name: str) -> None:
 
 
 def test_the_choices_of_the_dashboards_name_series_that_are_there(watched: Watched) -> None:
-    """Each variable is a label of a metric that has samples; only the namespace is Kubernetes' own."""
+    """Each variable is a label of a metric that has samples."""
     for path in DASHBOARDS:
         for variable in json.loads(path.read_text())["templating"]["list"]:
             if variable["type"] == "query":
@@ -81,7 +81,7 @@ def test_the_choices_of_the_dashboards_name_series_that_are_there(watched: Watch
                 selector, _, label = _filled(inside).rpartition(", ")
                 found = watched.prometheus.query(selector)
                 assert found
-                assert label == "namespace" or all(label in series["metric"] for series in found)
+                assert all(label in series["metric"] for series in found)
 
 
 def test_every_rule_is_evaluated_without_an_error(watched: Watched) -> None:
