@@ -89,6 +89,23 @@ VERSIONS = [
         [("{{model}} {{outcome}}", _rate("gateway_shadow_images_total", "model, outcome"))],
     ),
 ]
+LEARNING = [
+    lines(
+        "Drift",
+        "How far the latest window of predictions is from the reference in the card; above 1 it alarms.",
+        [("{{model}}", f"max by (model) (gateway_drift_score{{{MODEL}}})")],
+    ),
+    lines(
+        "Evidence against the canary",
+        "By signal; at 1 it is rolled back.",
+        [("{{model}} {{signal}}", f"max by (model, signal) (gateway_canary_evidence{{{MODEL}}})")],
+    ),
+    lines(
+        "Steps of canaries",
+        "Since the gateway was started: began, promoted, rolled back, undecided, ended.",
+        [("{{model}} {{step}}", f"sum by (model, step) (gateway_canary_steps_total{{{MODEL}}})")],
+    ),
+]
 INPUTS = [
     lines(
         "Pictures that arrive",
@@ -164,4 +181,4 @@ SERVERS = [
         ],
     ),
 ]
-ROWS = {"Versions": VERSIONS, "Pictures": INPUTS, "Model servers": SERVERS}
+ROWS = {"Versions": VERSIONS, "Drift and canary": LEARNING, "Pictures": INPUTS, "Model servers": SERVERS}

@@ -149,7 +149,11 @@ def dashboard(
 
 def _variables(by_model: bool) -> list[dict[str, Any]]:
     source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
-    found = [_variable("namespace", "Namespace", 'label_values(up{job=~"gateway|model-server",release!=""}, namespace)')]
+    found = [
+        _variable(
+            "namespace", "Namespace", 'label_values(up{job=~"gateway|model-server",release!=""}, namespace)'
+        )
+    ]
     if by_model:
         query = f"label_values(gateway_available_replicas{{{IN_NAMESPACE}}}, model)"
         found.append(_variable("model", "Model", query))

@@ -48,12 +48,17 @@ UPTIME = [
     *(_answered(*window) for window in WINDOWS),
     *(_up(*window) for window in WINDOWS),
     states(
-        "Up", "Which processes answer Prometheus.", ("{{job}} {{instance}}", f'up{{job=~"gateway|model-server",release!="",{NS}}}')
+        "Up",
+        "Which processes answer Prometheus.",
+        ("{{job}} {{instance}}", f'up{{job=~"gateway|model-server",release!="",{NS}}}'),
     ),
     bars(
         "Time since start",
         "A process that starts again and again stays short. TensorFlow Serving does not tell.",
-        ("{{job}} {{instance}}", f'time() - process_start_time_seconds{{job=~"gateway|model-server",release!="",{NS}}}'),
+        (
+            "{{job}} {{instance}}",
+            f'time() - process_start_time_seconds{{job=~"gateway|model-server",release!="",{NS}}}',
+        ),
         "s",
     ),
     number(
@@ -177,7 +182,12 @@ RESOURCES = [
     lines(
         "Memory",
         "Resident bytes of each process.",
-        [("{{job}} {{instance}}", f'process_resident_memory_bytes{{job=~"gateway|model-server",release!="",{NS}}}')],
+        [
+            (
+                "{{job}} {{instance}}",
+                f'process_resident_memory_bytes{{job=~"gateway|model-server",release!="",{NS}}}',
+            )
+        ],
         "bytes",
     ),
     lines(

@@ -62,9 +62,21 @@ RUNS = [
 ]
 DATA = [
     lines(
+        "Runs that triggers asked for",
+        "Since the gateway was started, by what became of them.",
+        [
+            (
+                "{{trigger}} {{outcome}}",
+                f"sum by (trigger, outcome) (gateway_training_triggers_total{{{NS}}})",
+            )
+        ],
+        width=6,
+    ),
+    lines(
         "Uploaded files",
         "Per second: added, duplicate, conflict or refused.",
         [("{{outcome}}", f"sum by (outcome) (rate(gateway_dataset_files_total{{{NS}}}[$__rate_interval]))")],
+        width=6,
     ),
     lines(
         "Corrections",
@@ -75,12 +87,14 @@ DATA = [
                 f"sum by (model, right) (rate(gateway_feedback_total{{{NS}}}[$__rate_interval]))",
             )
         ],
+        width=6,
     ),
     lines(
         "Room for data, runs and models",
         "Share of each file system that is free.",
         [("{{store}}", f'rekindle:store_free:ratio{{{NS},store=~"data|runs|models"}}')],
         "percentunit",
+        width=6,
     ),
 ]
 ROWS = {"Runs": RUNS, "Data": DATA}
