@@ -28,9 +28,10 @@ test: development ## Run all tests (TESTS=tests/contract runs some)
 
 check: lint types imports locks ## Lint, types, import boundaries, freshness of the locks
 
-lint: development ## Check style and format
+lint: development ## Check style, format and spelling
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
+	$(VENV)/bin/codespell
 
 types: development ## Check types
 	$(IN_VENV) -m mypy
