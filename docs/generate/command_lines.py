@@ -93,7 +93,8 @@ def _about(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 def _make() -> Iterator[str]:
     """The targets that `make` alone lists."""
     yield "## make\n\n| target | |\n|---|---|"
-    for target, about in re.findall(r"^([a-z0-9-]+):.*?## (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE):
+    text = (ROOT / "Makefile").read_text()
+    for target, about in re.findall(r"^([a-z0-9-]+):.*?## (.*)$", text, re.MULTILINE):
         yield f"| `make {target}` | {_flat(about)} |"
 
 
