@@ -13,9 +13,7 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload \
-	canary-simulation canary-live drift-check clean
+.PHONY: $(shell sed -nE 's/^([a-z][a-z-]*):( .*)?$$/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -29,12 +27,15 @@ test: development ## Run all tests (TESTS=tests/contract runs some)
 
 check: lint types imports locks ## Lint, types, import boundaries, freshness of the locks
 
-lint: development ## Check style and format
+lint: development ## Check style, format and spelling
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
+	$(VENV)/bin/codespell
 
 types: development ## Check types
 	$(IN_VENV) -m mypy
+	$(IN_VENV) -m mypy helm/rekindle/monitoring/source
+	$(IN_VENV) -m mypy docs/generate docs/build_site.py
 
 imports: development ## Check who imports whom
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
@@ -61,9 +62,15 @@ pretrained: ## Train the bundled model on CIFAR-10 (about 40 minutes on two core
 bench: development ## Requests per second beside the peers (needs wrk; BENCH="--rounds 1 --seconds 2")
 	$(IN_VENV) -m load_tests.peers.bench $(BENCH)
 
-reference: development ## Rewrite what the documents take from the code: docs/settings.md, errors.md, model-server.md
+docs: ## Build the documentation as a site into build/site
+	@$(INSTALL) docs
+	$(IN_VENV) docs/build_site.py
+
+reference: development ## Rewrite what the documents take from the code, and the dashboards
 	$(IN_VENV) -m model_server.parity docs/model-server.md
 	$(IN_VENV) -m gateway.reference docs
+	$(IN_VENV) helm/rekindle/monitoring/source
+	$(IN_VENV) docs/generate
 
 soak-model-server: development ## Swaps and label moves under 32 clients: failures, memory
 	$(IN_VENV) -m load_tests.model_server.soak

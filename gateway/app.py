@@ -26,6 +26,7 @@ from gateway.statistics.counter import ActivityCounter
 from gateway.wiring.history import HistoryRoom, history_room
 from gateway.wiring.holder import holder_name
 from gateway.wiring.serving import ServingRoom, serving_room
+from gateway.wiring.space import space_watched
 from gateway.wiring.tracing import tracing_of
 
 
@@ -62,6 +63,7 @@ async def running_services(
 ) -> AsyncIterator[Services]:
     """Build the rooms of the role in the order of their needs; close them in reverse."""
     async with AsyncExitStack() as rooms:
+        await rooms.enter_async_context(space_watched(settings, metrics))
         remembered = await rooms.enter_async_context(history_room(settings, metrics, activity))
         serving = await rooms.enter_async_context(
             serving_room(settings, metrics, remembered.database, tracing)

@@ -10,9 +10,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from contract.records import RunState
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_RUN_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -32,6 +35,7 @@ class Metrics:
         self._define_notifications()
         self._define_drift()
         self._define_training()
+        self._define_stores()
 
     def _define_requests(self) -> None:
         self.requests = Counter(
@@ -73,8 +77,19 @@ class Metrics:
         self.images_shed = Counter(
             "gateway_images_shed", "Images refused because the queue was full.", registry=self.registry
         )
+        self.images_failed = Counter(
+            "gateway_images_failed",
+            "Images that a version did not answer: rejected, not served, or not in time.",
+            ["model", "version", "reason"],
+            registry=self.registry,
+        )
         self.images_queued = Gauge(
             "gateway_images_queued", "Images waiting for a replica.", registry=self.registry
+        )
+        self.images_queued_limit = Gauge(
+            "gateway_images_queued_limit",
+            "Images that may wait; beyond it they are shed.",
+            registry=self.registry,
         )
         self.batch_images = Histogram(
             "gateway_batch_images", "Images in one Predict.", buckets=_IMAGES, registry=self.registry
@@ -132,6 +147,11 @@ class Metrics:
         self.history_backlog = Gauge(
             "gateway_history_backlog", "Predictions waiting to be written.", registry=self.registry
         )
+        self.history_backlog_limit = Gauge(
+            "gateway_history_backlog_limit",
+            "Predictions that may wait to be written; beyond it the oldest are dropped.",
+            registry=self.registry,
+        )
         self.audit_lost = Counter(
             "gateway_audit_lost",
             "Audit entries that are only in the log, because the database was away.",
@@ -161,6 +181,18 @@ class Metrics:
         )
         self.stable_version = Gauge(
             "gateway_stable_version", "The version that answers.", ["model"], registry=self.registry
+        )
+        self.available_replicas = Gauge(
+            "gateway_available_replicas",
+            "Replicas that say that the stable version of the model is AVAILABLE.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.canary_share = Gauge(
+            "gateway_canary_share",
+            "Share of the requests that the canary answers, 0 to 1; 0 without a canary.",
+            ["model"],
+            registry=self.registry,
         )
         self.versions_failed = Counter(
             "gateway_versions_failed",
@@ -220,15 +252,49 @@ class Metrics:
             ["trigger", "outcome"],
             registry=self.registry,
         )
+        self.run_seconds = Histogram(
+            "gateway_training_run_seconds",
+            "Seconds of a training run from its start to its end.",
+            ["state"],
+            buckets=_RUN_SECONDS,
+            registry=self.registry,
+        )
+        self.runs_unfinished = Gauge(
+            "gateway_training_runs_unfinished",
+            "Training runs that are queued or running, on the gateway that follows them.",
+            ["state"],
+            registry=self.registry,
+        )
+        for state in filter(lambda state: state.is_final, RunState):  # from 0, so that a rate sees the first
+            self.runs_ended.labels(state.value)
         self.control_lease = Gauge(
             "gateway_control_lease",
             "1 while this gateway follows the training runs and schedules.",
             registry=self.registry,
         )
 
+    def _define_stores(self) -> None:
+        self.store_bytes = Gauge(
+            "gateway_store_bytes",
+            "Size of the file system that holds the store.",
+            ["store"],
+            registry=self.registry,
+        )
+        self.store_free_bytes = Gauge(
+            "gateway_store_free_bytes",
+            "Bytes that may still be written to it.",
+            ["store"],
+            registry=self.registry,
+        )
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def forget_model(self, model: str) -> None:
+        """Drop what is said of the present state of a model that is gone."""
+        for metric in (self.stable_version, self.available_replicas, self.canary_share):
+            metric.remove_by_labels({"model": model})
 
     def forget_replica(self, address: str) -> None:
         """Drop the series of a replica that is gone, so that addresses do not pile up."""

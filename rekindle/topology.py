@@ -13,6 +13,9 @@ from contract.layout import model_names, models_config
 from rekindle.child import Command
 from rekindle.loopback import HOST, get
 
+MONITORING = Path(__file__).with_name("monitoring.config")
+"""Without it a model server has no metrics, TensorFlow Serving's own habit."""
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -67,6 +70,7 @@ class Stack:
             # The configuration names labels from the start, before any version is AVAILABLE.
             "allow_version_labels_for_unavailable_models": "true",
             "file_system_poll_wait_seconds": 1,
+            "monitoring_config_file": MONITORING,
         }
         if self.precision != "float32":
             flags["mixed_precision"] = self.precision

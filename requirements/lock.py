@@ -23,7 +23,7 @@ FIRST = "development"
 ROLES = (
     FIRST,
     *("gateway", "model-server", "trainer", "client", "load-tests"),
-    *("test", "official-client", "installer"),
+    *("test", "official-client", "installer", "docs"),
 )
 MARK = "# made by `make lock` from "
 

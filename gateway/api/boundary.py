@@ -35,6 +35,9 @@ PREDICTIONS = frozenset(
 )
 """What availability is about."""
 
+_STATUSES = (200, 500, 502, 503, 504)
+"""Counted from 0, because a rate does not see the first of a series that appears with it."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -46,6 +49,9 @@ class Boundary:
         self._app = app
         self._metrics = metrics
         self._activity = activity
+        for route in PREDICTIONS:
+            for status in _STATUSES:
+                metrics.requests.labels("POST", route, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; lifespan events pass through."""

@@ -63,6 +63,7 @@ class Recorder:
         self._pictures = pictures
         self._settings = settings
         self._metrics = metrics
+        metrics.history_backlog_limit.set(settings.backlog_predictions if settings.enabled else 0)
         self._waiting: deque[Remembered] = deque()
         self._waiting_bytes = 0
         self._writing: list[Remembered] = []

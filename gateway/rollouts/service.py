@@ -198,6 +198,7 @@ class RolloutService:
         for gone in self._models.keys() - {stored.name for stored in found}:
             log.info("model left the store", extra={"model": gone})
             del self._models[gone]
+            self._metrics.forget_model(gone)
         for stored in found:
             await self._take_in(stored)
 

@@ -145,6 +145,7 @@ class BatchQueue:
         self._max_batch = max_batch_images
         self._max_queued = max_queued_images
         self._metrics = metrics
+        metrics.images_queued_limit.set(max_queued_images)
         self._lines: dict[ServedVersion, deque[Slice]] = {}
         self._idle: deque[asyncio.Future[None]] = deque()
         self._queued = 0

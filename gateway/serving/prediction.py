@@ -136,6 +136,7 @@ class PredictionService:
         decoded = await self._decode_all(pictures, served.card.image, deadline)
         decode_seconds = perf_counter() - started
         self._count(model, decoded)
+        _require_one(decoded)
         try:
             answer = await self._score(served, decoded, deadline)
         except (VersionNotServedError, ReplicaRejectedError) as error:
@@ -205,17 +206,20 @@ class PredictionService:
             return await self._queue.submit(served, usable, deadline)
         except DeadlineError:
             self._replicas.require()  # an outage is a better answer than "too slow"
+            self._count_failed(served, "late", len(usable))
+            raise
+        except (ReplicaRejectedError, VersionNotServedError) as error:
+            reason = "rejected" if isinstance(error, ReplicaRejectedError) else "not_served"
+            self._count_failed(served, reason, len(usable))
             raise
 
     async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
-        """Raises DeadlineError, or the first picture's error when not one can be used."""
+        """Raises DeadlineError."""
         decoded: list[bytes | RequestError] = []
         for number, picture in enumerate(pictures, start=1):
             decoded.append(await self._decode(picture.content, spec, deadline))
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        if not any(isinstance(image, bytes) for image in decoded):
-            raise next(image for image in decoded if not isinstance(image, bytes))
         return decoded
 
     async def _decode(self, content: bytes, spec: ImageSpec, deadline: float) -> bytes | RequestError:
@@ -246,6 +250,9 @@ class PredictionService:
         if usable < len(decoded):
             self._metrics.images_refused.labels(model).inc(len(decoded) - usable)
 
+    def _count_failed(self, served: ServedVersion, reason: str, images: int) -> None:
+        self._metrics.images_failed.labels(served.model, served.version, reason).inc(images)
+
     def close(self) -> None:
         """Let the decoding threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -253,6 +260,12 @@ class PredictionService:
 
 def _usable(decoded: Decoded) -> list[bytes]:
     return [image for image in decoded if isinstance(image, bytes)]
+
+
+def _require_one(decoded: Decoded) -> None:
+    """Raises the first picture's error when not one can be used."""
+    if not any(isinstance(image, bytes) for image in decoded):
+        raise next(image for image in decoded if not isinstance(image, bytes))
 
 
 def _copied(pictures: Sequence[Picture], decoded: Decoded, items: Sequence[Item]) -> list[Copied]:

@@ -52,6 +52,8 @@ class Control:
     def _set(self, is_holder: bool) -> None:
         if is_holder != self.is_holder:
             log.info("control lease", extra={"held": is_holder})
+            if not is_holder:
+                self._recovery.rest()
         self.is_holder = is_holder
         self._metrics.control_lease.set(is_holder)
 

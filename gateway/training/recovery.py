@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from time import monotonic
 
@@ -38,12 +39,22 @@ class Recovery:
     async def step(self) -> None:
         """Look at every active run; one that cannot be looked at keeps none of the others."""
         active = await self._runs.active()
+        self._count(active)
         self._gone_since = {row.id: self._gone_since[row.id] for row in active if row.id in self._gone_since}
         for row in active:
             try:
                 await self._follow(row)
             except (LauncherError, StoreError) as error:
                 log.warning("a run cannot be followed", extra={"run": row.id, "reason": str(error)})
+
+    def _count(self, active: Sequence[RunRow]) -> None:
+        for state in (RunState.QUEUED, RunState.RUNNING):
+            count = sum(row.state is state for row in active)
+            self._metrics.runs_unfinished.labels(state.value).set(count)
+
+    def rest(self) -> None:
+        """Somebody else follows the runs now, and counts them."""
+        self._count(())
 
     async def _follow(self, row: RunRow) -> None:
         launched = await self._state(row)  # before the result: who is gone then has written all it will
@@ -97,6 +108,9 @@ class Recovery:
         await self._keep_log(row)
         if await self._runs.ended(row.id, end):
             self._metrics.runs_ended.labels(end.state.value).inc()
+            if (started_at := end.started_at or row.started_at) is not None:
+                seconds = max(end.finished_at - started_at, 0) / 1_000_000
+                self._metrics.run_seconds.labels(end.state.value).observe(seconds)
             reason = end.error.message if end.error else ""
             log.info("run ended", extra={"run": row.id, "state": end.state.value, "reason": reason})
 

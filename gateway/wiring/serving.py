@@ -25,6 +25,7 @@ from gateway.metrics import Metrics
 from gateway.ports.shadows import ShadowStore
 from gateway.ports.store import ModelStore
 from gateway.ports.tracing import Tracing
+from gateway.rollouts.availability import Availability
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.writing import Leased, Reader
 from gateway.serving.batching import BatchQueue
@@ -36,6 +37,8 @@ from gateway.wiring.holder import holder_name
 
 FLUSH_SECONDS = 5.0
 DRIFT_SECONDS = 2.0
+AVAILABILITY_SECONDS = 5.0
+"""Between two questions to the replicas for the metrics: well below the usual scrape interval of 15 s."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,9 @@ async def serving_room(
     followers = [
         asyncio.create_task(repeat(follow_replicas, predictor.resolve_seconds, "resolving the replicas")),
         asyncio.create_task(repeat(rollouts.step, poll_seconds, "following the model store")),
+        asyncio.create_task(
+            repeat(Availability(rollouts, metrics).step, AVAILABILITY_SECONDS, "counting the replicas")
+        ),
         asyncio.create_task(shadowing.work()),
         asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),
         asyncio.create_task(repeat(report, settings.canary.step_seconds, "writing evidence of canaries")),
