@@ -12,9 +12,12 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 # Creates the environment and installs locks; does nothing when they are there.
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
+comma := ,
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload \
+	locust load-test capacity clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -93,6 +96,13 @@ outage: development ## PostgreSQL away for a minute under load: failures, rows m
 
 big-upload: development ## A zip of a gigabyte while predictions go on: memory, seconds, rate
 	$(IN_VENV) -m load_tests.faults.big_upload
+
+locust: development ## Locust's page at http://127.0.0.1:8089 (URL=gateway SHAPE=spike LOCUST="--headless …")
+	$(IN_VENV) -m locust --web-host 127.0.0.1 --host $(or $(URL),http://127.0.0.1:8000) \
+		-f load_tests/locustfile.py$(if $(SHAPE),$(comma)load_tests/shapes.py --shape $(SHAPE)) $(LOCUST)
+
+load-test: development ## 50, 100, 200 users on 1, 2, 3 limited replicas (as root, on Linux; COMPARE="--minutes 4")
+	$(IN_VENV) -m load_tests.compare $(COMPARE)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
