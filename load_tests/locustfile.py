@@ -33,6 +33,8 @@ HISTORY_LIMIT = 20
 
 _counted: list[samples.Sample] = []
 _counts_from = 0.0
+_pictures: list[pictures.Picture] = []
+_answers = answers.Answers("")
 
 
 def parse_mix(text: str) -> dict[str, float]:
@@ -49,7 +51,8 @@ def parse_mix(text: str) -> dict[str, float]:
 @events.init_command_line_parser.add_listener
 def _add_options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--model", default="cifar10", help="which model is asked")
-    parser.add_argument("--pictures", type=Path, default=None, help="a folder; without it, drawn ones")
+    # Options travel from Locust's master to its workers, so they are plain: text and numbers.
+    parser.add_argument("--pictures", default="", help="a folder; without it, drawn ones")
     parser.add_argument("--largest", type=int, default=512, help="side of the largest drawn picture, pixels")
     parser.add_argument("--mix", default=MIX, help="calls and their weights")
     parser.add_argument("--images", type=int, default=16, help="pictures in a call of predict-many")
@@ -57,21 +60,28 @@ def _add_options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--gaps", choices=["poisson", "even"], default="poisson", help="of --arrivals")
     parser.add_argument("--warm-up", type=float, default=5.0, help="seconds that are not counted")
     parser.add_argument("--token", default="", help="a bearer token", is_secret=True)
-    parser.add_argument(
-        "--samples",
-        type=Path,
-        default=None,
-        help="a file for every counted request; each worker adds its number",
-    )
+    parser.add_argument("--samples", default="", help="a file of every request counted")
+
+
+@events.init.add_listener
+def _prepare(environment: Environment, **_: object) -> None:
+    """Before the clock of the run time starts."""
+    global _pictures
+    options = environment.parsed_options
+    assert options is not None
+    parse_mix(options.mix)
+    _pictures = pictures.load(Path(options.pictures) if options.pictures else None, options.largest)
+    # gevent's timers count from a clock that stood still meanwhile: the run time would be cut by that.
+    gevent.get_hub().loop.update_now()
 
 
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: object) -> None:
-    """On the master and on each worker: forget what the warm-up has shown."""
-    global _counts_from
+    """On the master and on each worker: forget the runs before, and what the warm-up will show."""
+    global _counts_from, _answers
     options = environment.parsed_options
     assert options is not None
-    parse_mix(options.mix)
+    _answers = answers.Answers(options.model)
     _counts_from = time.time() + options.warm_up
     _counted.clear()
     if options.warm_up:
@@ -99,8 +109,8 @@ def _count(
 @events.quitting.add_listener
 def _write_samples(environment: Environment, **_: object) -> None:
     options = environment.parsed_options
-    if options is not None and options.samples is not None:
-        runner, path = environment.runner, options.samples
+    if options is not None and options.samples:
+        runner, path = environment.runner, Path(options.samples)
         if isinstance(runner, WorkerRunner):
             path = path.with_suffix(f".{runner.worker_index}.json")
         samples.write(path, _counted)
@@ -111,19 +121,12 @@ class Caller(FastHttpUser):
 
     network_timeout = connection_timeout = 60.0
     concurrency = AT_ONCE
-    _shared: tuple[list[pictures.Picture], answers.Answers] | None = None
 
     def on_start(self) -> None:
-        """Read the options; pictures and expected answers are shared by all users of a process."""
+        """Read the options."""
         options = self.environment.parsed_options
         assert options is not None
         self._options, self._mix = options, parse_mix(options.mix)
-        if Caller._shared is None or Caller._shared[1].model != options.model:
-            Caller._shared = (
-                pictures.load(options.pictures, options.largest),
-                answers.Answers(options.model),
-            )
-        self._pictures, self._answers = Caller._shared
         self._headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
         self._path = f"/v1/models/{options.model}/predictions"
         self._remembered: list[tuple[str, str]] = []
@@ -148,12 +151,12 @@ class Caller(FastHttpUser):
         CALLS[name](self, name, due)
 
     def _predict_raw(self, name: str, due: float | None) -> None:
-        picture = random.choice(self._pictures)
+        picture = random.choice(_pictures)
         headers = {"Content-Type": picture.content_type}
         self._predict(name, due, [picture], picture.content, headers, are_named=False)
 
     def _predict_form(self, name: str, due: float | None, count: int = 1) -> None:
-        asked = random.choices(self._pictures, k=count)
+        asked = random.choices(_pictures, k=count)
         headers = {"Content-Type": forms.CONTENT_TYPE}
         self._predict(name, due, asked, forms.form(asked), headers, are_named=True)
 
@@ -171,7 +174,7 @@ class Caller(FastHttpUser):
         are_named: bool,
     ) -> None:
         def check(content: bytes) -> None:
-            self._answers.check(content, asked, are_named=are_named)
+            _answers.check(content, asked, are_named=are_named)
 
         self._ask("POST", self._path, name, due, check, len(asked), data=body, headers=headers)
 
