@@ -17,7 +17,7 @@ comma := ,
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
 	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload \
-	locust load-test capacity clean
+	locust load-test capacity overload moves soak clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -103,6 +103,18 @@ locust: development ## Locust's page at http://127.0.0.1:8089 (URL=gateway SHAPE
 
 load-test: development ## 50, 100, 200 users on 1, 2, 3 limited replicas (as root, on Linux; COMPARE="--minutes 4")
 	$(IN_VENV) -m load_tests.compare $(COMPARE)
+
+capacity: development ## Replicas for a rate, the autoscaler's target, a table (CAPACITY="--rate 500 --p99 200")
+	$(IN_VENV) -m load_tests.capacity $(CAPACITY)
+
+overload: development ## Three times what a limited replica can do: goodput, refusals, recovery (as root, on Linux)
+	$(IN_VENV) -m load_tests.overload
+
+moves: development ## Swap, rollback and canary under 200 users: failures, p99
+	$(IN_VENV) -m load_tests.moves
+
+soak: development ## An hour at 80 % of the capacity with swaps: failures, memory (SOAK="--minutes 5")
+	$(IN_VENV) -m load_tests.soak $(SOAK)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

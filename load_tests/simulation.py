@@ -171,7 +171,8 @@ def _result(fleet: _Fleet, seconds: float) -> Result:
     begin = seconds / 5
     waits = sorted(1000 * wait for at, wait in fleet.waits if at >= begin)
     if not waits:
-        return Result(0.0, *[float("inf")] * 4, 0.0)
+        never = float("inf")
+        return Result(0.0, never, never, never, never, 0.0)
     p50, p95, p99 = (percentile(waits, share) for share in (0.5, 0.95, 0.99))
     mean = sum(waits) / len(waits)
     batch = sum(fleet.batches) / len(fleet.batches)

@@ -23,6 +23,7 @@ import httpx
 from rich.console import Console as RichConsole
 
 from contract.layout import ModelPaths, write_atomically
+from load_tests.peers import environments, exports
 from load_tests.peers.contenders import CONTENDERS, Body, Contender, Setting
 from load_tests.peers.report import Run, as_document, as_table, hardware, summarise
 from rekindle.child import Command
@@ -85,6 +86,8 @@ class Bench:
     def start(self) -> None:
         """Start all, wait until all are ready. Raises ChildFailedError."""
         for contender in self.contenders:
+            if contender.environment is not None:
+                environments.prepare(contender.environment)
             self.supervisor.start(contender.command)
         for contender in self.contenders:
             is_ready = partial(_answers, contender.ready_url)
@@ -176,14 +179,21 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--model", default="cifar10", help="(default: %(default)s)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="a JPEG (default: %(default)s)")
-    parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
+    peers = list(CONTENDERS)[1:]
+    parser.add_argument("--peers", nargs="+", choices=peers, default=peers, help="beside ours")
+    parser.add_argument(
+        "--same", action="store_true", help="peers serve our very file, not the plain float32 export"
+    )
+    parser.add_argument("--small", action="store_true", help="a model of 1 M weights and 80 MFLOP")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32, 64])
-    parser.add_argument("--bodies", nargs="+", choices=["multipart", "raw"], default=["multipart", "raw"])
+    parser.add_argument(
+        "--bodies", nargs="+", choices=["multipart", "raw", "json"], default=["multipart", "raw", "json"]
+    )
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=10, help="of one run (default: %(default)s)")
     parser.add_argument("--warm-up-seconds", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument(
-        "--output", type=Path, default=Path("load_tests/results/peers.json"), help="(default: %(default)s)"
+        "--output", type=Path, default=None, help="default: load_tests/results/peers[-same][-small].json"
     )
     return parser.parse_args(argv)
 
@@ -204,8 +214,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     _check(arguments)
-    setting = Setting(arguments.models.resolve(), arguments.model)
-    contenders = [CONTENDERS[name](setting) for name in arguments.contenders]
+    names = [next(iter(CONTENDERS)), *arguments.peers]
+    contenders = [CONTENDERS[name](_setting(arguments)) for name in names]
     plan = Plan(
         arguments.rounds,
         arguments.seconds,
@@ -223,6 +233,22 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     terminal.width = max(terminal.width, TABLE_WIDTH)
     terminal.print(as_table(lines, contenders[0].name))
     return as_document(machine, _settings(arguments), lines, runs)
+
+
+def _setting(arguments: argparse.Namespace) -> Setting:
+    """Who serves which export. Raises BenchError."""
+    try:
+        made = exports.make(arguments.models.resolve(), arguments.model)
+    except exports.ExportError as error:
+        raise BenchError(str(error)) from error
+    ours = made.small if arguments.small else arguments.models.resolve()
+    plain = made.small_plain if arguments.small else made.plain
+    return Setting(ours, arguments.model, ours if arguments.same else plain)
+
+
+def _output(arguments: argparse.Namespace) -> Path:
+    kind = ("-same" if arguments.same else "") + ("-small" if arguments.small else "")
+    return arguments.output or Path("load_tests/results") / f"peers{kind}.json"
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -244,8 +270,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BenchError, ChildFailedError) as error:
         console.say(f"The benchmark cannot go on: {error}")
         return 1
-    write_atomically(arguments.output, json.dumps(document, indent=2, default=str).encode() + b"\n")
-    console.say(f"Every run is in {arguments.output}.")
+    output = _output(arguments)
+    write_atomically(output, json.dumps(document, indent=2, default=str).encode() + b"\n")
+    console.say(f"Every run is in {output}.")
     return 0
 
 
