@@ -1,8 +1,7 @@
-"""How much of the CPU each process uses while a load runs: read from /proc by a thread, twice a second."""
+"""How much of the CPU each process uses while a load runs: read by a thread, twice a second. Linux."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -11,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INTERVAL_SECONDS = 0.5
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its threads so far. Raises OSError when it is gone."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """User and system time of a process and its threads so far. Raises OSError when it is gone.
+
+    By the process' own clock, in nanoseconds, whose id is computed as in Linux' clock_getcpuclockid: /proc
+    counts in hundredths of a second.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def resident_megabytes(pid: int) -> float:

@@ -3,8 +3,6 @@
 `bentoml serve server:Model`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """KServe's Python server, protocol v1 with base64 in JSON; its batcher is a sidecar in Go, not part of it."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 from typing import Any

@@ -1,7 +1,5 @@
 """LitServe with its dynamic batching: decoding in the worker, batches of up to 64 within 5 ms."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import litserve as ls
@@ -19,7 +17,7 @@ class Api(ls.LitAPI):
 
     def decode_request(self, request: Request) -> bytes:
         """A form with one `images` file."""
-        return self.model.decode(request["images"].file.read())  # type: ignore[index]
+        return self.model.decode(request["images"].file.read())
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
         """The model takes a list."""

@@ -1,7 +1,5 @@
 """Ray Serve with @serve.batch: one replica, batches of up to 64 within 5 ms."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
