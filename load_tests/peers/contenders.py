@@ -74,8 +74,6 @@ class Contender:
     bodies: tuple[Body, ...]
     top_label: Callable[[bytes], str]
     """The label that an answer ranks first; ValueError, LookupError or TypeError for what is no answer."""
-    environment: str | None = None
-    """The folder of own_environments that it needs."""
 
 
 def _gateway_label(answer: bytes) -> str:
@@ -122,7 +120,7 @@ def _json_of(template: dict[str, Any]) -> Callable[[bytes], bytes]:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server of own_environments: what is particular to it."""
+    """A server of own-environments: what is particular to it."""
 
     ready_path: str
     predict_path: str
@@ -152,7 +150,7 @@ def _script(folder: Path, port: int) -> list[str]:
 
 def _gunicorn(folder: Path, port: int) -> list[str]:
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    options = [f"--workers={workers}", f"--bind={HOST}:{port}", f"--chdir={folder}", "--timeout=120"]
+    options = [f"--workers={workers}", f"--bind={HOST}:{port}", f"--chdir={folder}", "--timeout=0"]
     return ["-m", "gunicorn", *options, "server:app"]
 
 
@@ -184,7 +182,7 @@ PEERS: Mapping[str, Peer] = {
 
 
 def peer(name: str, setting: Setting) -> Contender:
-    """A server of own_environments."""
+    """A server of own-environments."""
     found = PEERS[name]
     port, other = free_ports(2)
     folder = server_of(name).parent
@@ -204,7 +202,6 @@ def peer(name: str, setting: Setting) -> Contender:
         predict_url=f"{url}{found.predict_path}",
         bodies=(found.body,),
         top_label=lambda answer: str(found.ranked(json.loads(answer))[0]["label"]),
-        environment=name,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -157,6 +158,14 @@ def as_document(
         "summary": [asdict(line) for line in lines],
         "runs": [asdict(run) for run in runs],
     }
+
+
+def sittings(path: Path) -> list[dict[str, Any]]:
+    """What former calls of the benchmark left in a file; none of a file that does not exist."""
+    if not path.is_file():
+        return []
+    found: list[dict[str, Any]] = json.loads(path.read_text()).get("sittings", [])
+    return found
 
 
 def hardware() -> dict[str, Any]:

@@ -11,7 +11,9 @@ import bentoml
 from load_tests.peers import classifier
 
 
-@bentoml.service(workers=1, traffic={"timeout": 60, "max_concurrency": 512})
+@bentoml.service(
+    workers=1, traffic={"timeout": 60, "max_concurrency": 512}, logging={"access": {"enabled": False}}
+)
 class Model:
     """The service."""
 
