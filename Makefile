@@ -12,6 +12,8 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 # Creates the environment and installs locks; does nothing when they are there.
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
+comma := ,
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -nE 's/^([a-z][a-z-]*):( .*)?$$/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -110,6 +112,24 @@ canary-live: development ## Bad canaries under load: seconds until rolled back (
 
 drift-check: development ## 50,000 normal and then shifted pictures: alarms (DRIFT="--pictures FOLDER")
 	$(IN_VENV) -m load_tests.live.drift $(DRIFT)
+locust: development ## Locust's page at http://127.0.0.1:8089 (URL=gateway SHAPE=spike LOCUST="--headless …")
+	$(IN_VENV) -m locust --web-host 127.0.0.1 --host $(or $(URL),http://127.0.0.1:8000) \
+		-f load_tests/locustfile.py$(if $(SHAPE),$(comma)load_tests/shapes.py --shape $(SHAPE)) $(LOCUST)
+
+load-test: development ## 50, 100, 200 users on 1, 2, 3 limited replicas (as root, on Linux; COMPARE="--minutes 4")
+	$(IN_VENV) -m load_tests.compare $(COMPARE)
+
+capacity: development ## Replicas for a rate, the autoscaler's target, a table (CAPACITY="--rate 500 --p99 200")
+	$(IN_VENV) -m load_tests.capacity $(CAPACITY)
+
+overload: development ## Three times what a limited replica can do: goodput, refusals, recovery (as root, on Linux)
+	$(IN_VENV) -m load_tests.overload
+
+moves: development ## Swap, rollback and canary under 200 users: failures, p99
+	$(IN_VENV) -m load_tests.moves
+
+soak: development ## An hour at 80 % of the capacity with swaps: failures, memory (SOAK="--minutes 5")
+	$(IN_VENV) -m load_tests.soak $(SOAK)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -19,7 +19,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from load_tests.peers.bench import SCRIPT
+from load_tests.peers.driving import SCRIPT
 from rekindle.child import Command
 from rekindle.console import Console
 from rekindle.loopback import free_ports, get

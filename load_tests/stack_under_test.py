@@ -23,6 +23,7 @@ class RunningStack:
 
     url: str
     gateway_pid: int
+    model_server_pid: int
     client: Client
 
 
@@ -33,9 +34,9 @@ def running_stack(models: Path) -> Iterator[RunningStack]:
     with tempfile.TemporaryDirectory(prefix="rekindle-") as data, Supervisor(Console()) as supervisor:
         stack = Stack(models.resolve(), Path(data), http, grpc, rest)
         supervisor.finish(stack.bootstrap)
-        supervisor.start(stack.model_server)
+        model_server = supervisor.start(stack.model_server)
         gateway = supervisor.start(stack.gateway)
         supervisor.wait_until(stack.models_are_available, "Waiting for the model server", START_SECONDS)
         supervisor.wait_until(stack.gateway_is_ready, "Waiting for the gateway", START_SECONDS)
         with Client(stack.url) as client:
-            yield RunningStack(stack.url, gateway.process.pid, client)
+            yield RunningStack(stack.url, gateway.process.pid, model_server.process.pid, client)

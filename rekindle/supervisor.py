@@ -99,6 +99,10 @@ class Supervisor:
             self._next_event(POLL_SECONDS, expected=child)
         if child.exit_status != 0:
             raise self._failure(child)
+        self.stop(child)
+
+    def stop(self, child: Child) -> None:
+        """Stop one child; the others go on."""
         self._children.remove(child)
         self._stop(child)
 

@@ -20,6 +20,11 @@ from gateway.errors import DeadlineError, GatewayError, OverloadedError
 from gateway.metrics import Metrics
 from gateway.ports.serving import Scores, ServedVersion
 
+LONGEST_SHARE = 0.5
+"""Of a newcomer's own time: when the oldest image has waited for longer, the newcomer would wait at least as
+long, and is refused at once. So under overload whoever is queued is answered in time, whatever the replicas
+can do, and the rest learns in milliseconds that it should try again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -172,6 +177,7 @@ class BatchQueue:
                 "try again in a moment"
             )
         loop = asyncio.get_running_loop()
+        self._refuse_if_late(len(images), deadline - loop.time())
         ticket = Ticket(served, images, deadline, loop)
         self._enter(Slice(ticket, 0, len(images)))
         expiry = loop.call_at(deadline, ticket.expire)
@@ -188,6 +194,18 @@ class BatchQueue:
             ticket.pulled_at - ticket.entered_at,
             perf_counter() - ticket.pulled_at,
         )
+
+    def _refuse_if_late(self, images: int, seconds_left: float) -> None:
+        """Raise OverloadedError when those who came before have waited for too long already."""
+        if not self._lines:
+            return
+        oldest = min(line[0].ticket.entered_at for line in self._lines.values())
+        waited = perf_counter() - oldest
+        if waited > LONGEST_SHARE * seconds_left:
+            self._metrics.images_shed.inc(images)
+            raise OverloadedError(
+                f"{self._queued} images are waiting, the oldest for {waited:.1f} s; try again in a moment"
+            )
 
     async def take(self) -> Batch:
         """Wait until something is queued and pull the next batch."""

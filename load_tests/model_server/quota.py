@@ -14,50 +14,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from load_tests.control_groups import ROOT, quota
 from load_tests.model_server.child import Crowd, child, request
-
-ROOT = Path("/sys/fs/cgroup")
-PERIOD = 100_000
-
-
-@dataclass(frozen=True)
-class Group:
-    """A control group with a quota."""
-
-    folder: Path
-
-    def prefix(self) -> list[str]:
-        """A command that runs another one inside the group."""
-        return ["sh", "-c", f'echo $$ > {self.folder}/cgroup.procs && exec "$@"', "sh"]
-
-    def throttled(self) -> int:
-        """How often the kernel stopped the group for the rest of a period."""
-        statistics_ = dict(line.split() for line in (self.folder / "cpu.stat").read_text().splitlines())
-        return int(statistics_["nr_throttled"])
-
-
-@contextmanager
-def quota(cpus: float) -> Iterator[Group]:
-    """A control group that may use so many CPUs. Raises OSError where none can be made."""
-    is_version_two = (ROOT / "cgroup.controllers").is_file()
-    parent = ROOT if is_version_two else next(p for p in (ROOT / "cpu", ROOT / "cpu,cpuacct") if p.is_dir())
-    folder = parent / f"rekindle-quota-{os.getpid()}"
-    folder.mkdir()
-    try:
-        amount = int(cpus * PERIOD)
-        if is_version_two:
-            (folder / "cpu.max").write_text(f"{amount} {PERIOD}")
-        else:
-            (folder / "cpu.cfs_period_us").write_text(str(PERIOD))
-            (folder / "cpu.cfs_quota_us").write_text(str(amount))
-        yield Group(folder)
-    finally:
-        folder.rmdir()
 
 
 @dataclass(frozen=True)
@@ -121,7 +82,7 @@ def main() -> int:
                     )
                 )
                 print(f"{name}: {found[-1]}", flush=True)
-    except (OSError, StopIteration) as error:
+    except OSError as error:
         print(
             f"cannot make a control group ({error}): run as root where {ROOT} can be written", file=sys.stderr
         )

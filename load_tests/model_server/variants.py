@@ -24,10 +24,15 @@ BATCH = 64
 def write_unfolded(version: Path, folder: Path, *, is_frozen: bool) -> None:
     """The network as it was trained, normalisations and all; weights as constants or as variables."""
     import keras
-    import tensorflow as tf
 
     card = json.loads((version / "model_card.json").read_text())
-    network = keras.models.load_model(version / "model.keras")
+    write_network(keras.models.load_model(version / "model.keras"), card, folder, is_frozen=is_frozen)
+
+
+def write_network(network: Any, card: dict[str, Any], folder: Path, *, is_frozen: bool) -> None:
+    """A SavedModel with the signature that the card promises."""
+    import tensorflow as tf
+
     shape = [None, card["image"]["height"], card["image"]["width"], 3]
     pixels = tf.TensorSpec(shape, tf.uint8, name="images")
 

@@ -77,6 +77,27 @@ async def test_a_large_request_is_spread_and_its_rows_come_back_in_order() -> No
     assert (await request).rows == [[number] for number in range(7)]
 
 
+async def test_a_newcomer_that_could_not_be_answered_in_time_is_refused_at_once() -> None:
+    """When the oldest has waited for half of its time; who is queued stays, and pulling makes room."""
+    queue = a_queue()
+    first = submit(queue, b"1")
+    await queued(queue, 1)
+    ticket = queue._lines[ONE][0].ticket
+    ticket.entered_at -= 1.0
+    with pytest.raises(OverloadedError, match=r"1 images are waiting, the oldest for 1\.0 s"):
+        await submit(queue, b"2", seconds=1.9)
+    patient = submit(queue, b"3", seconds=20)
+    await queued(queue, 2)
+    batch = await queue.take()
+    batch.deliver(echo(batch))
+    assert [(await request).rows for request in (first, patient)] == [[[49]], [[51]]]
+    later = submit(queue, b"4", seconds=1.9)
+    await queued(queue, 1)
+    batch = await queue.take()
+    batch.deliver(echo(batch))
+    await later
+
+
 async def test_an_idle_replica_gets_the_first_image_at_once() -> None:
     """There is no timer: what arrives while a replica waits is pulled in the same breath."""
     queue = a_queue()
