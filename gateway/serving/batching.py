@@ -248,7 +248,7 @@ class BatchQueue:
 
     def _count(self, images: int) -> None:
         self._queued += images
-        self._metrics.images_queued.set(self._queued)
+        self._metrics.images_queued.inc(images)  # there may be several queues
 
     def _wake(self) -> None:
         while self._idle:

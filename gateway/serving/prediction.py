@@ -29,8 +29,8 @@ from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import Answer, BatchQueue
-from gateway.serving.replicas import Replicas
+from gateway.serving.batching import Answer
+from gateway.serving.pools import Pools
 from gateway.serving.shadowing import Copied, Shadowing
 from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
 
@@ -91,8 +91,7 @@ class PredictionService:
     def __init__(
         self,
         rollouts: RolloutService,
-        queue: BatchQueue,
-        replicas: Replicas,
+        pools: Pools,
         metrics: Metrics,
         predictor: PredictorSettings,
         limits: LimitSettings,
@@ -101,8 +100,7 @@ class PredictionService:
     ) -> None:
         self._shadowing = shadowing
         self._rollouts = rollouts
-        self._queue = queue
-        self._replicas = replicas
+        self._pools = pools
         self._metrics = metrics
         self._deadline_seconds = predictor.deadline_seconds
         self._patience_seconds = predictor.outage_patience_seconds
@@ -193,12 +191,16 @@ class PredictionService:
 
     async def _score(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
         usable = [image for image in decoded if isinstance(image, bytes)]
-        self._replicas.require(self._patience_seconds)
+        self._pools.require(served.model, self._patience_seconds)
+        in_flight = self._metrics.images_in_flight.labels(served.model)
+        in_flight.inc(len(usable))
         try:
-            return await self._queue.submit(served, usable, deadline)
+            return await self._pools.submit(served, usable, deadline)
         except DeadlineError:
-            self._replicas.require()  # an outage is a better answer than "too slow"
+            self._pools.require(served.model)  # an outage is a better answer than "too slow"
             raise
+        finally:
+            in_flight.dec(len(usable))
 
     async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
         """Raises DeadlineError, or the first picture's error when not one can be used."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from gateway.ports.tracing import Tracing
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.writing import Leased, Reader
 from gateway.serving.batching import BatchQueue
+from gateway.serving.pools import Pool, Pools
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
 from gateway.serving.shadowing import Shadowing
@@ -38,7 +39,7 @@ class ServingRoom:
 
     prediction: PredictionService
     rollouts: RolloutService
-    replicas: Replicas
+    replicas: Pools
     shadows: ShadowStore
     store: ModelStore
     writing: Reader | Leased
@@ -50,21 +51,27 @@ async def serving_room(
 ) -> AsyncIterator[ServingRoom]:
     """Know the models before the first request; follow store and replicas until the end."""
     predictor = settings.predictor
-    queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
     certificates = CertificateFiles(predictor)
-    replicas = Replicas(
-        Discovery(predictor.targets),
-        lambda address: TensorFlowServing(address, certificates.current, tracing.headers),
-        queue,
-        metrics,
-        in_flight=predictor.in_flight_per_replica,
-        tracing=tracing,
-    )
+
+    def pool(targets: Sequence[str]) -> Pool:
+        queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
+        replicas = Replicas(
+            Discovery(targets),
+            lambda address: TensorFlowServing(address, certificates.current, tracing.headers),
+            queue,
+            metrics,
+            in_flight=predictor.in_flight_per_replica,
+            tracing=tracing,
+        )
+        return Pool(queue, replicas)
+
+    by_model = {model: pool(targets) for model, targets in predictor.targets_by_model.items()}
+    pools = Pools({model: one for model, one in by_model.items() if model is not None}, by_model.get(None))
     writing = writing_of(settings, database)
     store = FileModelStore(settings.stores.models)
     rollouts = RolloutService(
         store,
-        replicas.versions,
+        pools.versions,
         metrics,
         server_path=settings.stores.server_path,
         load_timeout_seconds=settings.rollout.load_timeout_seconds,
@@ -72,15 +79,15 @@ async def serving_room(
     )
     limits, decode = settings.limits, settings.decode
     shadows = SqlShadows(database)
-    shadowing = Shadowing(rollouts, queue, shadows, metrics, limits.image_pixels)
-    prediction = PredictionService(rollouts, queue, replicas, metrics, predictor, limits, decode, shadowing)
+    shadowing = Shadowing(rollouts, pools, shadows, metrics, limits.image_pixels)
+    prediction = PredictionService(rollouts, pools, metrics, predictor, limits, decode, shadowing)
     await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
     poll_seconds = settings.rollout.poll_seconds
 
     async def follow_replicas() -> None:
-        await replicas.resolve()
+        await pools.resolve()
         if await asyncio.to_thread(certificates.have_changed):
-            replicas.reconnect()
+            pools.reconnect()
 
     followers = [
         asyncio.create_task(repeat(follow_replicas, predictor.resolve_seconds, "resolving the replicas")),
@@ -89,14 +96,14 @@ async def serving_room(
         asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),
     ]
     try:
-        yield ServingRoom(prediction, rollouts, replicas, shadows, store, writing)
+        yield ServingRoom(prediction, rollouts, pools, shadows, store, writing)
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
         with suppress(DatabaseError):
             await shadowing.flush()
-        await replicas.aclose()
+        await pools.aclose()
         prediction.close()
         if isinstance(writing, Leased):
             await writing.aclose()
