@@ -14,7 +14,7 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload chart manifests chart-schemas e2e clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -93,6 +93,18 @@ outage: development ## PostgreSQL away for a minute under load: failures, rows m
 
 big-upload: development ## A zip of a gigabyte while predictions go on: memory, seconds, rate
 	$(IN_VENV) -m load_tests.faults.big_upload
+
+chart: development ## Rewrite the chart's README and schema from the comments in values.yaml
+	PYTHONPATH=. $(IN_VENV) helm/describe.py
+
+manifests: development ## Render k8s/base and k8s/monitoring from the chart (needs helm)
+	$(IN_VENV) helm/manifests.py $(HELM)
+
+chart-schemas: development ## Keep the API server's schemas for the chart's tests (needs kubectl, go, KUBECONFIG)
+	$(IN_VENV) tests/chart/schemas.py
+
+e2e: development ## The whole on a real cluster and with Compose (needs KUBECONFIG, helm, kubectl, docker)
+	REKINDLE_E2E=1 $(IN_VENV) -m pytest -x -s --timeout 900 tests/cluster $(E2E)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
