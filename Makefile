@@ -130,6 +130,17 @@ moves: development ## Swap, rollback and canary under 200 users: failures, p99
 
 soak: development ## An hour at 80 % of the capacity with swaps: failures, memory (SOAK="--minutes 5")
 	$(IN_VENV) -m load_tests.soak $(SOAK)
+chart: development ## Rewrite the chart's README and schema from the comments in values.yaml
+	PYTHONPATH=. $(IN_VENV) helm/describe.py
+
+manifests: development ## Render k8s/base and k8s/monitoring from the chart (needs helm)
+	$(IN_VENV) helm/manifests.py $(HELM)
+
+chart-schemas: development ## Keep the API server's schemas for the chart's tests (needs kubectl, go, KUBECONFIG)
+	$(IN_VENV) tests/chart/schemas.py
+
+e2e: development ## The whole on a real cluster and with Compose (needs KUBECONFIG, helm, kubectl, docker)
+	REKINDLE_E2E=1 $(IN_VENV) -m pytest -x -s --timeout 900 tests/cluster $(E2E)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

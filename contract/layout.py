@@ -118,9 +118,10 @@ def is_version_name(name: str) -> bool:
     return len(name) <= 19 and name.isascii() and name.isdigit() and name[0] != "0" and int(name) < 2**63
 
 
-def models_config(store: Path) -> Path:
-    """The model servers' configuration file, derived from the rollouts."""
-    return store / "config" / "models.config"
+def models_config(store: Path, model: str | None = None) -> Path:
+    """The model servers' configuration file, derived from the rollouts; with a model, that model's alone."""
+    folder = store / "config"
+    return folder / "models.config" if model is None else folder / "models" / f"{model}.config"
 
 
 def model_names(store: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: `python -m gateway serve | bootstrap | check | migrate | reindex | token`.
+"""The command line: `python -m gateway serve | bootstrap | await | check | migrate | reindex | token`.
 
 Settings come from the environment.
 """
@@ -9,14 +9,17 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import get_args
 
 from gateway import logs
 from gateway.access.callers import Role
 from gateway.access.tokens import create
-from gateway.errors import GatewayError
+from gateway.errors import DatabaseError, GatewayError
 from gateway.settings import ProcessRole, Settings, load_settings
+
+MIGRATE_RETRY_SECONDS = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=get_args(ProcessRole),
         help="what to serve, instead of GATEWAY_SERVER__ROLE",
     )
+    subparsers.choices["migrate"].add_argument(
+        "--wait-seconds",
+        dest="wait_seconds",
+        type=float,
+        default=0.0,
+        help="how long to wait for a database that does not answer yet (default: %(default)g)",
+    )
+    waiting = subparsers.add_parser("await", help="wait until the model servers have what they start from")
+    waiting.add_argument("model", help="whose servers are to start")
     token = subparsers.add_parser("token", help="make a token and the line for the tokens file")
     token.add_argument("name", help="of the caller; it stands in the history and the audit log")
     token.add_argument("role", type=Role.of, help=f"one of: {', '.join(map(str, Role))}")
@@ -50,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["GATEWAY_SERVER__ROLE"] = role
         settings = load_settings()
         logs.configure(settings.log.format, settings.log.level)
+        if chosen.command == "await":
+            return _await(settings, chosen.model)
+        if chosen.command == "migrate":
+            return _migrate(settings, chosen.wait_seconds)
         return commands[chosen.command][0](settings)
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
@@ -88,11 +104,26 @@ def _check(settings: Settings) -> int:
     return 1 if found else 0
 
 
-def _migrate(settings: Settings) -> int:
+def _await(settings: Settings, model: str) -> int:
+    from gateway.bootstrap import await_config
+
+    await_config(settings.stores.models, model, lambda said: print(f"gateway: {said}", flush=True))
+    return 0
+
+
+def _migrate(settings: Settings, wait_seconds: float = 0.0) -> int:
     from gateway.adapters.database.migration import migrate
 
-    print(f"gateway: the database has revision {migrate(settings.database)}")
-    return 0
+    give_up_at = time.monotonic() + wait_seconds
+    while True:
+        try:
+            print(f"gateway: the database has revision {migrate(settings.database)}")
+            return 0
+        except DatabaseError as error:
+            if time.monotonic() > give_up_at:
+                raise
+            print(f"gateway: {error}; trying again", file=sys.stderr, flush=True)
+            time.sleep(MIGRATE_RETRY_SECONDS)
 
 
 def _reindex(settings: Settings) -> int:

@@ -124,7 +124,9 @@ async def _with_control(
         decider=learning.decider,
         drift=learning.drift,
         triggers=learning.triggers,
-        evaluation=EvaluationService(services.rollouts, serving.queue, settings.evaluation, settings.limits),
+        evaluation=EvaluationService(
+            services.rollouts, serving.replicas, settings.evaluation, settings.limits
+        ),
         settings=settings,
     )
 

@@ -1,4 +1,4 @@
-"""`python -m gateway bootstrap`: name the versions before the model servers start.
+"""`python -m gateway bootstrap` and `await`: name the versions before the model servers start; wait for it.
 
 A model server needs a models.config to start from, and opens its port only once something is loaded.
 This takes the same step as the running gateway, without waiting for servers that are not there yet; into a
@@ -7,10 +7,14 @@ store without versions it first brings the bundled ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import sleep
 
-from contract.layout import ModelPaths, model_names, publish
+from google.protobuf.text_format import ParseError
+
+from contract import tfserving_api as api
+from contract.layout import ModelPaths, model_names, models_config, publish
 from contract.records import ModelCard
 from gateway.adapters.filesystem import FileModelStore
 from gateway.errors import StoreError
@@ -52,6 +56,34 @@ def bring(bundled: Path, store: Path) -> None:
             publish(source.version(newest), target, card.run_id)
         except (OSError, ValueError) as error:
             raise StoreError(f"the bundled model {name!r} cannot be brought into {store}: {error}") from error
+
+
+def await_config(store: Path, model: str, say: Callable[[str], None], poll_seconds: float = 0.5) -> None:
+    """Return once the model servers of `model` have a configuration to start from; `say` what is missing.
+
+    A model server that is started earlier would exit, or never open its port.
+    """
+    told = ""
+    while missing := _missing(store, model):
+        if missing != told:
+            say(missing)
+            told = missing
+        sleep(poll_seconds)
+
+
+def _missing(store: Path, model: str) -> str:
+    path = models_config(store, model)
+    try:
+        named = api.config_from_text(path.read_text()).model_config_list.config
+    except FileNotFoundError:
+        known = ", ".join(model_names(store)) or "none"
+        return (
+            f"waiting for {path}, which `bootstrap` and the gateways of the role control write; "
+            f"models with a version in {store}: {known}"
+        )
+    except (OSError, ValueError, ParseError) as error:
+        return f"waiting, because {path} cannot be used: {error}; the gateways of the role control renew it"
+    return "" if named else f"waiting for a version of the model {model!r}: a training run publishes one"
 
 
 async def _nobody(model: str) -> Mapping[str, Mapping[int, VersionStatus]]:

@@ -77,7 +77,8 @@ def _store_faults(settings: Settings) -> list[str]:
 
 
 async def _server_faults(settings: Settings) -> list[str]:
-    addresses = await Discovery(settings.predictor.targets)()
+    targets = [each for own in settings.predictor.targets_by_model.values() for each in own]
+    addresses = await Discovery(targets)()
     if not addresses:
         return [f"none of {', '.join(settings.predictor.targets)} resolves; set GATEWAY_PREDICTOR__TARGETS"]
     try:

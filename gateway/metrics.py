@@ -91,6 +91,12 @@ class Metrics:
             "Images that may wait; beyond it they are shed.",
             registry=self.registry,
         )
+        self.images_in_flight = Gauge(
+            "gateway_images_in_flight",
+            "Decoded images without an answer yet: waiting for a replica, or on one.",
+            ["model"],
+            registry=self.registry,
+        )
         self.batch_images = Histogram(
             "gateway_batch_images", "Images in one Predict.", buckets=_IMAGES, registry=self.registry
         )

@@ -83,16 +83,16 @@ class FileModelStore:
         """Replace the model's rollout.json. Raises StoreError."""
         self._write(layout.ModelPaths(self._root, rollout.model).rollout, rollout.to_json())
 
-    def read_config(self) -> str:
-        """The text of models.config; empty when there is none or it is no text."""
+    def read_config(self, model: str | None = None) -> str:
+        """The text of models.config, or of one model's own; empty when there is none or it is no text."""
         try:
-            return layout.models_config(self._root).read_text()
+            return layout.models_config(self._root, model).read_text()
         except (FileNotFoundError, UnicodeDecodeError):
             return ""
 
-    def write_config(self, text: str) -> None:
-        """Replace models.config. Raises StoreError."""
-        self._write(layout.models_config(self._root), text.encode())
+    def write_config(self, text: str, model: str | None = None) -> None:
+        """Replace models.config, or one model's own. Raises StoreError."""
+        self._write(layout.models_config(self._root, model), text.encode())
 
     def _write(self, path: Path, content: bytes) -> None:
         try:

@@ -25,8 +25,8 @@ from gateway.metrics import Metrics
 from gateway.ports.canary import Trials
 from gateway.ports.shadows import ShadowStore
 from gateway.rollouts.service import RolloutService
+from gateway.serving.pools import Pools
 from gateway.serving.prediction import PredictionService
-from gateway.serving.replicas import Replicas
 from gateway.settings import Settings, StoreSettings
 from gateway.statistics.service import StatisticsService
 from gateway.training.runs import TrainingService
@@ -48,7 +48,7 @@ class Services:
 
     prediction: PredictionService
     rollouts: RolloutService
-    replicas: Replicas
+    replicas: Pools
     recorder: Recorder
     guard: Guard
     uploads: Uploads

@@ -29,7 +29,7 @@ from gateway.evaluation.measures import Difference, Measures, difference_of, mea
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.operations import changed_pins
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import BatchQueue
+from gateway.serving.pools import Pools
 from gateway.settings import EvaluationSettings, LimitSettings
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class EvaluationService:
     def __init__(
         self,
         rollouts: RolloutService,
-        queue: BatchQueue,
+        queue: Pools,
         settings: EvaluationSettings,
         limits: LimitSettings,
     ) -> None:

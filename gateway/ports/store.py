@@ -37,8 +37,8 @@ class ModelStore(Protocol):
     def write_rollout(self, rollout: Rollout) -> None:
         """Replace the model's rollout.json. Raises StoreError."""
 
-    def read_config(self) -> str:
-        """The text of models.config; empty when there is none."""
+    def read_config(self, model: str | None = None) -> str:
+        """The text of models.config, or of one model's own; empty when there is none."""
 
-    def write_config(self, text: str) -> None:
-        """Replace models.config. Raises StoreError."""
+    def write_config(self, text: str, model: str | None = None) -> None:
+        """Replace models.config, or one model's own. Raises StoreError."""

@@ -317,13 +317,15 @@ class RolloutService:
         log.error("version given up", extra={"model": state.name, "version": version, "reason": reason})
 
     async def _write_config(self) -> None:
-        """Bring models.config in line, also when somebody else has changed it."""
-        current = await asyncio.to_thread(self._store.read_config)
-        entries = [_entry(state) for state in self.models() if not state.error]
-        kept = {state.name for state in self.models() if state.error}
-        wanted = rules.config_text(entries, kept, current, self._server_path)
-        if wanted != current:
-            await asyncio.to_thread(self._store.write_config, wanted)
+        """Bring models.config and each model's own in line, also when somebody else has changed them."""
+        states = self.models()
+        for model, named in [(None, states), *((state.name, [state]) for state in states)]:
+            current = await asyncio.to_thread(self._store.read_config, model)
+            entries = [_entry(state) for state in named if not state.error]
+            kept = {state.name for state in named if state.error}
+            wanted = rules.config_text(entries, kept, current, self._server_path)
+            if wanted != current:
+                await asyncio.to_thread(self._store.write_config, wanted, model)
 
 
 def _entry(state: ModelState) -> rules.ConfigEntry:

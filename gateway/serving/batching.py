@@ -150,7 +150,7 @@ class BatchQueue:
         self._max_batch = max_batch_images
         self._max_queued = max_queued_images
         self._metrics = metrics
-        metrics.images_queued_limit.set(max_queued_images)
+        metrics.images_queued_limit.inc(max_queued_images)  # there may be several queues
         self._lines: dict[ServedVersion, deque[Slice]] = {}
         self._idle: deque[asyncio.Future[None]] = deque()
         self._queued = 0
@@ -267,7 +267,7 @@ class BatchQueue:
 
     def _count(self, images: int) -> None:
         self._queued += images
-        self._metrics.images_queued.set(self._queued)
+        self._metrics.images_queued.inc(images)  # there may be several queues
 
     def _wake(self) -> None:
         while self._idle:

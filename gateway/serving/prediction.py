@@ -30,8 +30,8 @@ from gateway.ports.drift import Watcher
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import Answer, BatchQueue
-from gateway.serving.replicas import Replicas
+from gateway.serving.batching import Answer
+from gateway.serving.pools import Pools
 from gateway.serving.shadowing import Copied, Shadowing
 from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
 
@@ -92,8 +92,7 @@ class PredictionService:
     def __init__(
         self,
         rollouts: RolloutService,
-        queue: BatchQueue,
-        replicas: Replicas,
+        pools: Pools,
         metrics: Metrics,
         predictor: PredictorSettings,
         limits: LimitSettings,
@@ -104,8 +103,7 @@ class PredictionService:
         self._watcher = watcher
         self._shadowing = shadowing
         self._rollouts = rollouts
-        self._queue = queue
-        self._replicas = replicas
+        self._pools = pools
         self._metrics = metrics
         self._deadline_seconds = predictor.deadline_seconds
         self._patience_seconds = predictor.outage_patience_seconds
@@ -201,17 +199,21 @@ class PredictionService:
 
     async def _score(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
         usable = _usable(decoded)
-        self._replicas.require(self._patience_seconds)
+        self._pools.require(served.model, self._patience_seconds)
+        in_flight = self._metrics.images_in_flight.labels(served.model)
+        in_flight.inc(len(usable))
         try:
-            return await self._queue.submit(served, usable, deadline)
+            return await self._pools.submit(served, usable, deadline)
         except DeadlineError:
-            self._replicas.require()  # an outage is a better answer than "too slow"
+            self._pools.require(served.model)  # an outage is a better answer than "too slow"
             self._count_failed(served, "late", len(usable))
             raise
         except (ReplicaRejectedError, VersionNotServedError) as error:
             reason = "rejected" if isinstance(error, ReplicaRejectedError) else "not_served"
             self._count_failed(served, reason, len(usable))
             raise
+        finally:
+            in_flight.dec(len(usable))
 
     async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
         """Raises DeadlineError."""

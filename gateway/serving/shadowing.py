@@ -20,7 +20,8 @@ from gateway.ports.moments import microseconds_now
 from gateway.ports.serving import ServedVersion
 from gateway.ports.shadows import Disagreement, ShadowCount, ShadowStore
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import Answer, BatchQueue
+from gateway.serving.batching import Answer
+from gateway.serving.pools import Pools
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +72,13 @@ class Shadowing:
     def __init__(
         self,
         rollouts: RolloutService,
-        queue: BatchQueue,
+        pools: Pools,
         store: ShadowStore,
         metrics: Metrics,
         max_pixels: int,
     ) -> None:
         self._rollouts = rollouts
-        self._queue = queue
+        self._pools = pools
         self._store = store
         self._metrics = metrics
         self._max_pixels = max_pixels
@@ -106,7 +107,7 @@ class Shadowing:
         """Compare until cancelled."""
         while True:
             await self._has_work.wait()
-            if self._queue.queued_images:  # callers first
+            if self._pools.queued_images:  # callers first
                 await asyncio.sleep(STEP_ASIDE_SECONDS)
                 continue
             offer = self._offers.popleft()
@@ -124,7 +125,7 @@ class Shadowing:
         deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
         try:
             pixels = await self._pixels(offer)
-            answer = await self._queue.submit(offer.shadow, pixels, deadline)
+            answer = await self._pools.submit(offer.shadow, pixels, deadline)
         except (GatewayError, images.ImageError) as error:
             log.debug("a shadow gave no answer", extra={"model": model, "reason": str(error)})
             self._metrics.shadow_images.labels(model, "failed").inc(count)

@@ -10,7 +10,10 @@ from pydantic_settings import NoDecode
 
 from gateway.settings.base import Group, split
 
-Target = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}$")]
+Target = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,62}=)?(\[[0-9A-Fa-f:.]+\]|[^\s:/=\[\]]+):[0-9]{1,5}$"),
+]
 """`host:port`, `[ipv6]:port` or `name:port`; a name may stand for several replicas."""
 
 Targets = Annotated[tuple[Target, ...], NoDecode, BeforeValidator(split), Field(min_length=1)]
@@ -20,6 +23,8 @@ class PredictorSettings(Group):
     """The model servers, and how images are brought to them."""
 
     targets: Targets = ("127.0.0.1:8500",)
+    """`host:port`, or `model=host:port` for servers that answer for one model alone; those without a model
+    answer for every model that has none of its own."""
     resolve_seconds: float = Field(default=2.0, gt=0)
     """Interval in which names are resolved again."""
     deadline_seconds: float = Field(default=5.0, gt=0)
@@ -43,6 +48,15 @@ class PredictorSettings(Group):
     """The key (PEM) of `tls_certificate_file`."""
     tls_server_name: str | None = None
     """The name in the model servers' certificate; None: the address, so a headless Service needs it."""
+
+    @property
+    def targets_by_model(self) -> dict[str | None, tuple[str, ...]]:
+        """The targets of each model's own servers; under None those for every other model."""
+        found: dict[str | None, tuple[str, ...]] = {}
+        for target in self.targets:
+            model, _, address = target.rpartition("=")
+            found[model or None] = (*found.get(model or None, ()), address)
+        return found
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

@@ -22,6 +22,8 @@ from gateway.training.runs import microseconds_now
 log = logging.getLogger(__name__)
 LAUNCHING_SECONDS = 60.0
 """A row without a reference may belong to a gateway that is just launching it."""
+WAITS = " waits: "
+REFERENCE_CHARACTERS = 1000
 LAST_LINES, LAST_BYTES = 20, 4000
 KEPT_LOG_BYTES = 4 * 2**20
 
@@ -62,6 +64,15 @@ class Recovery:
             await self._finish(row, end)
         elif row.state is RunState.QUEUED and await asyncio.to_thread(self._folders.has_progress, row.id):
             await self._runs.started(row.id, microseconds_now())
+        elif launched.state is LaunchState.WAITING and row.reference:
+            await self._tell_why(row, row.reference.partition(WAITS)[0], launched.detail)
+
+    async def _tell_why(self, row: RunRow, reference: str, reason: str) -> None:
+        """What keeps a run from starting stands beside its name, for whoever looks at it."""
+        told = f"{reference}{WAITS}{reason}"[:REFERENCE_CHARACTERS] if reason else reference
+        if told != row.reference:
+            log.warning("a run waits", extra={"run": row.id, "reason": reason})
+            await self._runs.launched(row.id, told)
 
     async def _state(self, row: RunRow) -> Launched:
         if row.launcher != self._launcher.name:

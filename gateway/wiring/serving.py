@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -29,6 +29,7 @@ from gateway.rollouts.availability import Availability
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.writing import Leased, Reader
 from gateway.serving.batching import BatchQueue
+from gateway.serving.pools import Pool, Pools
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
 from gateway.serving.shadowing import Shadowing
@@ -47,12 +48,11 @@ class ServingRoom:
 
     prediction: PredictionService
     rollouts: RolloutService
-    replicas: Replicas
+    replicas: Pools
     shadows: ShadowStore
     store: ModelStore
     writing: Reader | Leased
     tally: Tally
-    queue: BatchQueue
 
 
 @asynccontextmanager
@@ -66,22 +66,28 @@ async def serving_room(
         return rollouts.rollout_of(model)
 
     tally = Tally(rollout_of, settings.canary.slow_factor)
-    queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
     certificates = CertificateFiles(predictor)
-    replicas = Replicas(
-        Discovery(predictor.targets),
-        lambda address: TensorFlowServing(address, certificates.current, tracing.headers),
-        queue,
-        metrics,
-        in_flight=predictor.in_flight_per_replica,
-        tracing=tracing,
-        observer=tally,
-    )
+
+    def pool(targets: Sequence[str]) -> Pool:
+        queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
+        replicas = Replicas(
+            Discovery(targets),
+            lambda address: TensorFlowServing(address, certificates.current, tracing.headers),
+            queue,
+            metrics,
+            in_flight=predictor.in_flight_per_replica,
+            tracing=tracing,
+            observer=tally,
+        )
+        return Pool(queue, replicas)
+
+    by_model = {model: pool(targets) for model, targets in predictor.targets_by_model.items()}
+    pools = Pools({model: one for model, one in by_model.items() if model is not None}, by_model.get(None))
     writing = writing_of(settings, database)
     store = FileModelStore(settings.stores.models)
     rollouts = RolloutService(
         store,
-        replicas.versions,
+        pools.versions,
         metrics,
         server_path=settings.stores.server_path,
         load_timeout_seconds=settings.rollout.load_timeout_seconds,
@@ -89,11 +95,9 @@ async def serving_room(
     )
     limits, decode = settings.limits, settings.decode
     shadows = SqlShadows(database)
-    shadowing = Shadowing(rollouts, queue, shadows, metrics, limits.image_pixels)
-    watch = Watch(settings.drift, metrics, lambda: queue.queued_images > 0)
-    prediction = PredictionService(
-        rollouts, queue, replicas, metrics, predictor, limits, decode, shadowing, watch
-    )
+    shadowing = Shadowing(rollouts, pools, shadows, metrics, limits.image_pixels)
+    watch = Watch(settings.drift, metrics, lambda: pools.queued_images > 0)
+    prediction = PredictionService(rollouts, pools, metrics, predictor, limits, decode, shadowing, watch)
     trials, drift = SqlTrials(database), SqlDrift(database)
 
     async def report() -> None:
@@ -106,9 +110,9 @@ async def serving_room(
     poll_seconds = settings.rollout.poll_seconds
 
     async def follow_replicas() -> None:
-        await replicas.resolve()
+        await pools.resolve()
         if await asyncio.to_thread(certificates.have_changed):
-            replicas.reconnect()
+            pools.reconnect()
 
     followers = [
         asyncio.create_task(repeat(follow_replicas, predictor.resolve_seconds, "resolving the replicas")),
@@ -123,7 +127,7 @@ async def serving_room(
         asyncio.create_task(repeat(report_drift, DRIFT_SECONDS, "writing measurements of drift")),
     ]
     try:
-        yield ServingRoom(prediction, rollouts, replicas, shadows, store, writing, tally, queue)
+        yield ServingRoom(prediction, rollouts, pools, shadows, store, writing, tally)
     finally:
         for follower in followers:
             follower.cancel()
@@ -131,7 +135,7 @@ async def serving_room(
         for last in (shadowing.flush, report, report_drift):
             with suppress(DatabaseError):
                 await last()
-        await replicas.aclose()
+        await pools.aclose()
         prediction.close()
         if isinstance(writing, Leased):
             await writing.aclose()

@@ -74,7 +74,7 @@ def _check(stack: LiveStack, pictures: Sequence[LabelledPicture], normal: int) -
             gateway.send([picture.content for picture in chance.choices(pictures, k=AT_ONCE)])
         windows = gateway.settled()
         seconds = time.monotonic() - started
-        found = {
+        found: dict[str, Any] = {
             "normal": {
                 "predictions": gateway.sent,
                 "windows": len(windows),

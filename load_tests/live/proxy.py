@@ -52,7 +52,8 @@ class Proxy:
 
     async def _pass_on(self, method: str, request: bytes, context: Any) -> bytes:
         try:
-            answer: bytes = await self._channel.unary_unary(method)(request, timeout=30)
+            call = self._channel.unary_unary(method, bytes, bytes)  # messages pass as they are
+            answer: bytes = await call(request, timeout=30)
         except grpc.aio.AioRpcError as error:
             await context.abort(error.code(), error.details() or "")
         return answer

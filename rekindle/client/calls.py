@@ -221,8 +221,8 @@ def evaluate(
         headers = {"Content-Type": _media_type(archive), "Content-Length": str(archive.stat().st_size)}
         options = {"headers": headers, "params": parameters}
         return Call(answers.VersionEvaluation, "POST", path, options, archive=archive)
-    options = {"content": archive, "headers": {"Content-Type": "application/zip"}, "params": parameters}
-    return Call(answers.VersionEvaluation, "POST", path, options)
+    zipped = {"content": archive, "headers": {"Content-Type": "application/zip"}, "params": parameters}
+    return Call(answers.VersionEvaluation, "POST", path, zipped)
 
 
 def change_rollout(model: str, changes: Mapping[str, Any]) -> Call[answers.RolloutState]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 NAMESPACE = "lab"
+UID = "5bd6f3a0-0000-4000-8000-000000000001"
 BATCH, CORE = f"/apis/batch/v1/namespaces/{NAMESPACE}", f"/api/v1/namespaces/{NAMESPACE}"
 TEMPLATE = {
     "metadata": {"labels": {"app": "rekindle"}, "annotations": {"note": "kept"}},
@@ -40,6 +41,10 @@ class FakeKubernetes:
         """By run."""
         self.fault: int | None = None
         """Every call is answered with this status."""
+        self.events: list[dict[str, Any]] = []
+        """Warnings about any Job."""
+        self.waiting: dict[str, str] | None = None
+        """Why the container of every pod waits."""
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -97,7 +102,7 @@ class FakeKubernetes:
         if self.fault:
             return _status(self.fault, "out of order")
         if (method, path) == ("GET", f"{BATCH}/cronjobs/trainer"):
-            return 200, {"metadata": {"name": "trainer"}, "spec": _cron_job_spec()}
+            return 200, {"metadata": {"name": "trainer", "uid": UID}, "spec": _cron_job_spec()}
         if (method, path) == ("POST", f"{BATCH}/jobs"):
             if body["metadata"]["name"] in self.jobs:
                 return _status(409, "AlreadyExists")
@@ -105,14 +110,25 @@ class FakeKubernetes:
             return 201, body
         name = path.rpartition("/")[2]
         if path == f"{BATCH}/jobs/{name}" and name in self.jobs:
-            if method == "DELETE":
-                self.deleted.append((name, query))
-                del self.jobs[name]
-                return 200, {"kind": "Status", "status": "Success"}
-            return 200, self.jobs[name]
+            return self._one_job(method, name, query)
+        return self._of_pods(path, query)
+
+    def _one_job(self, method: str, name: str, query: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
+        if method == "DELETE":
+            self.deleted.append((name, query))
+            del self.jobs[name]
+            return 200, {"kind": "Status", "status": "Success"}
+        return 200, self.jobs[name]
+
+    def _of_pods(self, path: str, query: dict[str, list[str]]) -> tuple[int, dict[str, Any] | bytes]:
         if path == f"{CORE}/pods":
             run = query["labelSelector"][0].partition("=")[2]
-            return 200, {"items": [_pod(run, 1), _pod(run, 2)] if run in self.logs else []}
+            pods = [_pod(run, 1), _pod(run, 2)] if run in self.logs or self.waiting else []
+            if self.waiting:
+                pods[-1]["status"] = {"containerStatuses": [_waiting_container(self.waiting)]}
+            return 200, {"items": pods}
+        if path == f"{CORE}/events":
+            return 200, {"items": self.events}
         if path.endswith("/log"):
             run = path.split("/")[-2].removeprefix("pod-").removesuffix("-2")
             assert query["container"] == ["trainer"]
@@ -129,6 +145,11 @@ def _pod(run: str, number: int) -> dict[str, Any]:
         "metadata": {"name": f"pod-{run}-{number}", "creationTimestamp": f"2026-01-0{number}T00:00:00Z"},
         "spec": {"containers": [{"name": "sidecar"}, {"name": "trainer"}]},
     }
+
+
+def _waiting_container(waiting: dict[str, str]) -> dict[str, Any]:
+    known = {"name": "trainer", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+    return known | {"state": {"waiting": waiting}}
 
 
 def _status(code: int, reason: str) -> tuple[int, dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_kubernetes import TEMPLATE, FakeKubernetes
+from fake_kubernetes import TEMPLATE, UID, FakeKubernetes
 from gateway_fakes import FakeModelServer
 from gateway_harness import RunningGateway, StartGateway
 from training_harness import RUNS, make_data, start_run, state_is, training
@@ -82,6 +82,9 @@ async def test_a_job_from_the_template(
     (name, job), *_ = kubernetes.jobs.items()
     assert name == f"trainer-{run_id}"
     added = {"rekindle-run": run_id, "rekindle-model": "shades", "app": "rekindle"}
+    [owner] = job["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("CronJob", "trainer", UID)
+    assert not owner.get("controller")
     assert job["metadata"]["labels"] == job["spec"]["template"]["metadata"]["labels"] == added
     template: Any = TEMPLATE
     assert job["spec"]["activeDeadlineSeconds"] == template["spec"]["activeDeadlineSeconds"]
@@ -105,6 +108,21 @@ async def test_a_job_from_the_template(
     del kubernetes.logs[run_id]
     log = await cluster.client.get(f"{RUNS}/{run_id}/logs", params={"follow": "false"})
     assert log.text == "one\ntwo\n"
+
+
+async def test_a_run_says_why_its_job_waits(cluster: RunningGateway, kubernetes: FakeKubernetes) -> None:
+    """A quota lets no pod be made, then its image cannot be pulled; once it runs, the name stands alone."""
+    event = {"metadata": {}, "involvedObject": {}, "reason": "FailedCreate", "message": "exceeded quota"}
+    kubernetes.events = [event]
+    run_id = await start_run(cluster, "quick")
+    path, name = f"{RUNS}/{run_id}", f"job lab/trainer-{run_id}"
+    waits = f"{name} waits: FailedCreate: exceeded quota"
+    await cluster.becomes(path, lambda answer: answer.json()["reference"] == waits)
+    kubernetes.waiting = {"reason": "ErrImagePull", "message": "no such image"}
+    waits = f"{name} waits: ErrImagePull: no such image"
+    await cluster.becomes(path, lambda answer: answer.json()["reference"] == waits)
+    kubernetes.events, kubernetes.waiting = [], None
+    await cluster.becomes(path, lambda answer: answer.json()["reference"] == name)
 
 
 async def test_a_job_that_fails(

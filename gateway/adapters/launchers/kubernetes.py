@@ -26,7 +26,7 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 RUN_LABEL, MODEL_LABEL = "rekindle-run", "rekindle-model"
 CONTAINER = "trainer"
 """The template's container that gets the arguments; the first one where none is called so."""
-NOT_FOUND, CONFLICT, BAD_REQUEST = 404, 409, 400
+NOT_FOUND, CONFLICT, BAD_REQUEST, FORBIDDEN = 404, 409, 400, 403
 
 
 class KubernetesLauncher:
@@ -79,6 +79,12 @@ class KubernetesLauncher:
             self._cron_job, self._namespace, _request_timeout=self._timeout
         )
         job = self._job(template.spec.job_template, spec)
+        # Deleted with the chart's template; not its controller, which would count it among its own runs.
+        job.metadata.owner_references = [
+            client.V1OwnerReference(
+                api_version="batch/v1", kind="CronJob", name=template.metadata.name, uid=template.metadata.uid
+            )
+        ]
         try:
             self._batch.create_namespaced_job(self._namespace, job, _request_timeout=self._timeout)
         except ApiException as error:
@@ -118,8 +124,31 @@ class KubernetesLauncher:
             if condition.status == "True" and condition.type in ("Complete", "Failed"):
                 said = ": ".join(text for text in (condition.reason, condition.message) if text)
                 return Launched(LaunchState.GONE, f"the Job {name} is {condition.type}: {said}")
-        is_active = bool(job.status and job.status.active)
-        return Launched(LaunchState.RUNNING if is_active else LaunchState.WAITING)
+        if job.status and job.status.ready:
+            return Launched(LaunchState.RUNNING)
+        return Launched(LaunchState.WAITING, self._why_it_waits(name, run_id))
+
+    def _why_it_waits(self, job: str, run_id: str) -> str:
+        """Of its pod; where a quota or an admission rule lets none be made, of the Job's last event."""
+        try:
+            pods = self._pods(run_id)
+            if pods:
+                return _waiting_reason(pods[-1])
+            events = self._core.list_namespaced_event(
+                self._namespace,
+                field_selector=f"involvedObject.name={job},involvedObject.kind=Job,type=Warning",
+                _request_timeout=self._timeout,
+            ).items
+        except ApiException as error:
+            return "" if error.status in (FORBIDDEN, NOT_FOUND) else f"{error.status} {error.reason}"
+        return f"{events[-1].reason}: {events[-1].message}" if events else ""
+
+    def _pods(self, run_id: str) -> Any:
+        """Oldest first."""
+        pods = self._core.list_namespaced_pod(
+            self._namespace, label_selector=f"{RUN_LABEL}={run_id}", _request_timeout=self._timeout
+        ).items
+        return sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp))
 
     async def cancel(self, run_id: str, *, is_repeated: bool) -> None:
         """Delete the Job; its pods go in the background, with SIGTERM first."""
@@ -148,13 +177,10 @@ class KubernetesLauncher:
         )
 
     def _logs(self, run_id: str, start: int, limit: int) -> bytes:
-        selector = f"{RUN_LABEL}={run_id}"
-        pods = self._core.list_namespaced_pod(
-            self._namespace, label_selector=selector, _request_timeout=self._timeout
-        ).items
+        pods = self._pods(run_id)
         if not pods:
             return b""
-        newest = max(pods, key=lambda pod: str(pod.metadata.creation_timestamp))
+        newest = pods[-1]
         containers = [each.name for each in newest.spec.containers]
         try:
             answer = self._core.read_namespaced_pod_log(
@@ -182,6 +208,19 @@ class KubernetesLauncher:
             ) from error
         except (HTTPError, OSError, ValueError) as error:  # ValueError: an answer that is none
             raise LauncherError(f"Kubernetes cannot be asked to {what}: {error}") from error
+
+
+def _waiting_reason(pod: Any) -> str:
+    """It fits nowhere, its image cannot be pulled, a volume or a Secret is missing."""
+    status = pod.status
+    for each in (status and status.container_statuses) or []:
+        waiting = each.state and each.state.waiting
+        if waiting and waiting.message:
+            return f"{waiting.reason}: {waiting.message}"
+    for condition in (status and status.conditions) or []:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return f"{condition.reason}: {condition.message}"
+    return ""
 
 
 def _own_namespace() -> str:

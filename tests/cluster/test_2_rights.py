@@ -1,0 +1,101 @@
+"""What each service account may do, and whether the manifests are what this API server understands."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Stack
+from kube import ROOT, figure, run
+
+ALLOWED = {
+    "predict": [],
+    "model-server": [],
+    "trainer": [],
+    "postgresql": [],
+    "control": [
+        "cronjobs.batch [rekindle-trainer] [get]",
+        "events [] [list]",
+        "jobs.batch [] [create get list watch delete]",
+        "pods [] [get list]",
+        "pods/log [] [get]",
+    ],
+    "prometheus": ["pods [] [get list watch]"],
+    "metrics-adapter": [],
+}
+EVERYONE = ("selfsubject", "tokenreviews", "subjectaccessreviews")
+
+
+@pytest.mark.parametrize("account", ALLOWED)
+def test_rights(stack: Stack, account: str) -> None:
+    """`kubectl auth can-i --list` as the account, less what every account may."""
+    user = f"system:serviceaccount:{stack.namespace.name}:rekindle-{account}"
+    rules = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": stack.namespace.name},
+    }
+    said = run("kubectl", "create", "--as", user, "-f", "-", "-o", "json", given=json.dumps(rules))
+    found = []
+    for rule in json.loads(said)["status"]["resourceRules"]:
+        for resource in rule["resources"]:
+            group = next(iter(rule["apiGroups"]), "")
+            name = f"{resource}.{group}" if group else resource
+            if not name.startswith(EVERYONE):
+                found.append(
+                    f"{name} [{' '.join(rule.get('resourceNames') or [])}] [{' '.join(rule['verbs'])}]"
+                )
+    assert sorted(found) == ALLOWED[account]
+    figure("5", f"rekindle-{account} may: {', '.join(sorted(found)) or 'nothing'}")
+
+
+def test_manifests_against_the_schemas_of_this_api_server(stack: Stack, tmp_path: Path) -> None:
+    """kubeconform, strict: every value set of the chart's tests, and the overlays."""
+    kubeconform = shutil.which("kubeconform")
+    if kubeconform is None:
+        pytest.fail(
+            "kubeconform is not on PATH: go install github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0"
+        )
+    run(sys.executable, str(ROOT / "tests" / "chart" / "schemas.py"), str(tmp_path / "schemas"))
+    environment = os.environ | {"REKINDLE_SCHEMAS": str(tmp_path / "schemas")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "kubeconform",
+        str(ROOT / "tests" / "chart"),
+    ]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    figure("5", f"kubeconform strict, schemas of this API server: {ran.stdout.strip().splitlines()[-1]}")
+
+
+def test_a_linter_finds_nothing(stack: Stack, tmp_path: Path) -> None:
+    """kube-linter over what is installed."""
+    linter = shutil.which("kube-linter")
+    if linter is None:
+        pytest.skip(
+            "kube-linter is not on PATH: go install golang.stackrox.io/kube-linter/cmd/kube-linter@v0.7.6"
+        )
+    (tmp_path / "all.yaml").write_text(
+        run("helm", "get", "manifest", stack.namespace.release, "-n", stack.namespace.name)
+    )
+    said = run(
+        linter,
+        "lint",
+        str(tmp_path / "all.yaml"),
+        "--config",
+        str(ROOT / "helm" / "kube-linter.yaml"),
+        check=False,
+    )
+    figure("5", f"kube-linter: {said.strip().splitlines()[-1] if said.strip() else 'no findings'}")
+    assert "No lint errors found" in said, said
