@@ -25,6 +25,7 @@ from gateway.api import (
     load_tests,
     models,
     operations,
+    pages,
     predictions,
     rollout,
     run_logs,
@@ -42,7 +43,7 @@ METRICS_PATH = "/metrics"
 _PREDICT = (predictions, inference, inference_metadata)
 _CONTROL = (
     *(history, stats, labelling, rollout, shadow, audit, load_tests),
-    *(datasets, imports, training_runs, run_logs, schedules),
+    *(datasets, imports, training_runs, run_logs, schedules, pages),
 )
 _BOTH = (models, session, operations)
 
