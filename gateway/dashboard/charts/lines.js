@@ -34,7 +34,7 @@ export function lines(series, { label, isTime = false, format = String, height, 
   const x = share(reach);
   const values = domain(all.map(([, y]) => y), { from, to });
   const y = share(values);
-  const moments = isTime ? timeTicks(...reach) : ticks(...reach, 6).filter(Number.isInteger);
+  const moments = isTime ? timeTicks(...reach) : places(all, reach);
   const word = isTime ? (at) => (reach[1] - reach[0] > 2 * DAY ? date(at) : time(at)) : String;
   return frame({
     label,
@@ -51,6 +51,14 @@ export function lines(series, { label, isTime = false, format = String, height, 
     onpointermove: (event) => read(event, series, reach, x, isTime ? time : (at) => `${xTitle ?? ""} ${at}`.trim(), format),
     onpointerleave: (event) => (event.currentTarget.querySelector(".reading").hidden = true),
   });
+}
+
+/** Every place that was measured where they are few, else round ones. */
+function places(all, reach) {
+  const found = [...new Set(all.map(([x]) => x))].sort((one, other) => one - other);
+  const apart = (reach[1] - reach[0]) / 14;
+  if (found.length <= 8) return found.filter((x, index) => index === 0 || x - found[index - 1] > apart || index === found.length - 1);
+  return ticks(...reach, 6).filter(Number.isInteger);
 }
 
 const line = (d, tone) => [s("path", { class: `line series-${tone}`, d }), dots(d) ? s("path", { class: `line dots series-${tone}`, d: dots(d) }) : null];

@@ -25,7 +25,7 @@ export function domain(values, { from = null, to = null } = {}) {
 export const share = ([low, high]) => (value) => (high > low ? (value - low) / (high - low) : 0.5);
 
 const HOUR = 3_600_000;
-const STEPS = [60_000, 300_000, 600_000, 900_000, 1_800_000, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR];
+const STEPS = [1000, 5000, 15_000, 60_000, 300_000, 600_000, 900_000, 1_800_000, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR];
 
 /** Round moments of the reader's zone between two. */
 export function timeTicks(low, high, wanted = 6) {

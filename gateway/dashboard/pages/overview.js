@@ -28,7 +28,6 @@ export function open(visit) {
     runs: visit.resource(ofModel("/v1/training-runs", { limit: 5 }), SLOW_SECONDS),
     queue: app.may("label") ? visit.resource(ofModel("/v1/labelling-queue", { limit: 1 }), SLOW_SECONDS) : null,
     audit: app.may("operate") ? visit.resource((signal) => api.get("/v1/audit", { signal, query: { limit: 6 } }), SLOW_SECONDS) : null,
-    drift: visit.resource((signal) => drift(app.model, signal), SLOW_SECONDS * 3),
   };
   const choose = (value) => {
     hours = value;
@@ -53,16 +52,6 @@ async function readiness(signal) {
   } catch (error) {
     if (error.problem?.missing) return error.problem;
     throw error;
-  }
-}
-
-/** Drift is shown where the gateway computes it. */
-async function drift(model, signal) {
-  try {
-    return model ? await api.get("/v1/drift", { signal, query: { model } }) : null;
-  } catch (error) {
-    if (error.isPassing) throw error;
-    return null;
   }
 }
 

@@ -38,7 +38,8 @@ export function open(visit) {
     return [
       head("Versions", `${app.model}: one version answers, its predecessor stays loaded, so that rolling back is one move.`),
       rollout.panel(),
-      h("div", { class: "grid uneven" }, shown(view.versions, ({ versions }) => list(versions, view), { height: 220 }), h("div", { class: "stack" }, shadow.panel(), audit?.panel())),
+      h("div", { class: "grid uneven" }, shown(view.versions, ({ versions }) => list(versions, view), { height: 220 }), h("div", { class: "stack" }, audit?.panel())),
+      shadow.panel(),
       state.gone ? notice("warning", `Version ${state.gone} is no longer there: it was deleted while this page was open, or never existed. The list shows what there is.`) : null,
       state.card?.panel(),
     ];

@@ -16,8 +16,19 @@ export function confusionFigure({ card, predictions, version }, sample) {
   const found = confusions(card.labels, evaluation.confusion_matrix);
   if (!found.length) return panel("Most confused", empty("Nothing was confused", `Version ${version} made no mistake on ${count(evaluation.examples)} pictures.`));
   const wrong = found.reduce((sum, one) => sum + one.count, 0);
-  const top = found.slice(0, PAIRS);
+  const top = pairsOf(found).slice(0, PAIRS);
   return panel("Most confused", h("p", { class: "sentence" }, sentence(found, wrong, evaluation)), h("ul", { class: "confused" }, top.map((one) => pair(one, predictions, sample))));
+}
+
+/** Both directions of a pair together, the most frequent first. */
+function pairsOf(found) {
+  const pairs = new Map();
+  for (const one of found) {
+    const key = [one.truth, one.answer].sort().join("\n");
+    if (pairs.has(key)) Object.assign(pairs.get(key), { back: one, sum: pairs.get(key).sum + one.count });
+    else pairs.set(key, { ...one, back: null, sum: one.count });
+  }
+  return [...pairs.values()].sort((one, other) => other.sum - one.sum);
 }
 
 function sentence(found, wrong, { examples, split }) {
@@ -28,17 +39,17 @@ function sentence(found, wrong, { examples, split }) {
 }
 
 function pair(one, predictions, sample) {
-  const mistakes = predictions.filter(({ feedback, classifications: [best], picture: kept }) => kept && feedback === one.truth && best?.label === one.answer).slice(0, SHOWN);
+  const mistakes = predictions.filter(({ feedback, classifications: [best], picture: kept }) => kept && best && ((feedback === one.truth && best.label === one.answer) || (feedback === one.answer && best.label === one.truth))).slice(0, SHOWN);
   const examples = (label) => sample.of(label).slice(0, SHOWN - 1);
   return h(
     "li",
     {},
-    h("p", {}, h("b", { class: "wrap" }, one.truth), " taken for ", h("b", { class: "wrap" }, one.answer), h("span", { class: "faint" }, ` ${count(one.count)} times, ${percent(one.share)} of the class`)),
+    h("p", {}, h("b", { class: "wrap" }, one.truth), " and ", h("b", { class: "wrap" }, one.answer), h("span", { class: "faint" }, ` ${many(one.sum, "mistake")}: ${one.truth} answered as ${one.answer} ${count(one.count)} times (${percent(one.share)} of the class), the other way round ${count(one.back?.count ?? 0)} times`)),
     h(
       "div",
       { class: "row" },
       mistakes.length
-        ? [h("span", { class: "faint" }, "as corrected:"), mistakes.map(({ id }) => h("a", { href: link("history", { id }), class: "thumb is-wrong", "data-key": id }, picture(`v1/predictions/${id}/image`, `${one.truth} that was answered with ${one.answer}`)))]
+        ? [h("span", { class: "faint" }, "as corrected:"), mistakes.map(({ id }) => h("a", { href: link("history", { id }), class: "thumb is-wrong", "data-key": id }, picture(`v1/predictions/${id}/image`, `${one.truth} and ${one.answer} were confused on this picture`)))]
         : [examples(one.truth).map(({ url }) => h("span", { class: "thumb" }, picture(url, `an example of ${one.truth}`))), sample.isReady && sample.of(one.truth).length ? h("span", { class: "faint" }, "beside") : null, examples(one.answer).map(({ url }) => h("span", { class: "thumb" }, picture(url, `an example of ${one.answer}`)))],
     ),
   );

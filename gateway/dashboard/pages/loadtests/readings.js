@@ -29,4 +29,4 @@ function described(name, rows) {
 const rank = (column) => (MAIN.test(column) ? 0 : TIME.test(column) ? 1 : 2);
 
 /** "answered_per_second" → "answered per second"; the unit is in the name. */
-export const title = (column) => column.replaceAll("_", " ").replace(/ ms$/, ", ms");
+export const title = (column) => column.replaceAll("_", " ").replace(/ ms$/, ", ms").replace(/ gib$/, ", GiB");

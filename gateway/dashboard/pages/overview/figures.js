@@ -17,7 +17,8 @@ export function series(stats) {
   const found = [];
   for (let at = first; at <= last; at += step) found.push([at, known.get(at) ?? null]);
   for (const [at, point] of known) if ((at - first) % step) found.push([at, point]);
-  return found.sort(([one], [other]) => one - other);
+  found.sort(([one], [other]) => one - other);
+  return found.length > 2 ? found.slice(0, -1) : found; // the last step has only begun, and would look like a fall
 }
 
 const total = (point) => point.answered + point.refused + point.failed;

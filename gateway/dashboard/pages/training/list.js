@@ -14,7 +14,7 @@ const took = (run) => (run.finished_at && run.started_at ? duration((new Date(ru
 
 export function runList(runs, view) {
   if (!runs.length) return panelWith("Runs", {}, empty("No run yet", "Retrain makes the first one from the labelled pictures."));
-  return panelWith("Runs", { note: "tick some to compare them" }, table("Training runs", ["Compare", "Run", "State", ["Version"], ["Accuracy"], ["Took"]], runs.map((run) => row(run, view))));
+  return panelWith("Runs", { note: "tick some to compare them" }, table("Training runs", ["Pick", "Run", "State", ["Version"], ["Accuracy"], ["Took"]], runs.map((run) => row(run, view))));
 }
 
 function row(run, view) {

@@ -5,7 +5,7 @@ import { h } from "../../core/dom.js";
 import { button, panelWith, when } from "../../parts/pieces.js";
 import { empty, shown } from "../../parts/states.js";
 
-const PAGE = 10;
+const PAGE = 4;
 
 export class AuditLog {
   constructor(view) {
@@ -18,7 +18,7 @@ export class AuditLog {
   }
 
   panel() {
-    const more = () => { this.limit = Math.min(500, this.limit * 3); this.reload(); };
+    const more = () => { this.limit = Math.min(500, this.limit * 5); this.reload(); };
     return panelWith(
       "Audit log",
       {},
@@ -33,7 +33,7 @@ const item = (entry) =>
     { "data-key": entry.id },
     h("p", {}, h("b", { class: "wrap" }, entry.caller), " ", entry.action, " ", h("span", { class: "faint" }, when(entry.at))),
     entry.reason ? h("p", { class: "wrap" }, `“${entry.reason}”`) : null,
-    h("p", { class: "faint wrap mono" }, asText(entry.detail.asked ?? entry.detail)),
+    h("p", { class: "faint wrap" }, asText(entry.detail.asked ?? entry.detail)),
   );
 
 const asText = (detail) => Object.entries(detail).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");

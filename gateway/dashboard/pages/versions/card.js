@@ -8,7 +8,7 @@ import { columns } from "../../charts/bars.js";
 import { figure } from "../../charts/frame.js";
 import { confusions, matrix } from "../../charts/matrix.js";
 import { verdict } from "../../parts/gate.js";
-import { anchor, facts, panel, segments, table } from "../../parts/pieces.js";
+import { anchor, facts, panel, panelWith, segments, table } from "../../parts/pieces.js";
 import { empty, notice, shown } from "../../parts/states.js";
 import { calibrationSentence } from "../insights/sentences.js";
 
@@ -59,9 +59,9 @@ export class VersionCard {
 
   figures(card, evaluation) {
     const both = card.test ? segments("Split", evaluation.split, [["test", "Test"], ["validation", "Validation"]], (split) => { this.split = split; this.view.visit.redraw(); }) : null;
-    return panel(
-      h("span", {}, `On ${count(evaluation.examples)} ${evaluation.split} pictures`),
-      both,
+    return panelWith(
+      `On ${count(evaluation.examples)} ${evaluation.split} pictures`,
+      { actions: both },
       h("div", { class: "figures" }, [["Accuracy", percent(evaluation.accuracy)], ["Macro F1", number(evaluation.macro.f1, 3)], ["ROC-AUC", number(evaluation.roc_auc, 4)], ["Log loss", number(evaluation.log_loss, 3)], ["Calibration error", percent(evaluation.expected_calibration_error)], ["Macro recall", percent(evaluation.macro.recall)]].map(([name, value]) => h("div", {}, h("p", { class: "figure" }, value), h("p", { class: "faint" }, name)))),
       h("div", { class: "row" }, anchor("Predict with it", link("predict", { version: this.version }), "small"), anchor("Its predictions", link("history", { version: this.version }), "small"), anchor("What it confuses", link("insights"), "small")),
     );
