@@ -26,7 +26,7 @@ function cell(value, sum, row, column, chosen, choose, labels) {
   const strength = row === column ? part : Math.min(1, part * 4);
   return h(
     "td",
-    { class: `${kind} ${strength > 0.55 ? "is-strong" : ""} ${isChosen ? "is-chosen" : ""}`, style: { "--strength": `${Math.round(strength * 100)}%` } },
+    { class: `${kind}${isChosen ? " is-chosen" : ""}`, style: { "--strength": `${Math.round(strength * 100)}%` } },
     h("button", { type: "button", tabindex: value ? null : -1, "aria-label": `${labels[row]} answered as ${labels[column]}: ${count(value)}, ${percent(part)} of the class`, title: `${labels[row]} → ${labels[column]}: ${count(value)} (${percent(part)})`, onclick: () => choose?.(row, column) }, value || "·"),
   );
 }

@@ -29,7 +29,8 @@ function set(node, state, name, value) {
   } else if (value === undefined || value === null || value === false) {
     return;
   } else if (name.startsWith("on")) {
-    state.handlers[name] = node[name] = value;
+    // a handler that returns false would cancel what the browser does, e.g. follow a link
+    state.handlers[name] = node[name] = (event) => void value(event);
   } else if (name === "style") {
     for (const [property, text] of Object.entries(value)) node.style.setProperty(property, text);
   } else if (name === "keep" || name === "mounted") {

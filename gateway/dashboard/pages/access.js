@@ -27,7 +27,7 @@ export function open(visit) {
           isOpen ? h("p", { class: "soft" }, "This gateway has no tokens: everybody who can reach it may do everything. Make one with ", h("code", {}, "python -m gateway token NAME ROLE"), " and set ", h("code", {}, "GATEWAY_ACCESS__TOKENS_FILE"), ".") : null,
           h("div", { class: "row" }, isOpen ? null : button("Sign out", () => signOut(app)), isOpen ? null : button("Use another token", () => askForToken())),
         ),
-        panel("What the role may do", table("What each role may do", ["Deed", "Needs", ""], DEEDS.map(([deed, role]) => [deed, badge(role), app.may(role) ? badge("yes", "good") : badge("no")]))),
+        panel("What the role may do", table("What each role may do", ["Deed", "Needs", "You may"], DEEDS.map(([deed, role]) => [deed, badge(role), app.may(role) ? badge("yes", "good") : badge("no")]))),
       ),
       panel("The same by curl", h("p", { class: "soft" }, "Everything these pages do is the public API; see ", h("a", { href: "docs" }, "its documentation"), ". A program sends its token as a header:"), h("pre", { class: "log-lines", tabindex: 0 }, `curl -H "Authorization: Bearer $TOKEN" ${location.origin}/v1/models`)),
     ];

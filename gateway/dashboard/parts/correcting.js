@@ -3,7 +3,8 @@
 import { api } from "../core/api.js";
 
 const TRIES = 6;
-const WAIT_MS = 300;
+const WAIT_MS = 500;
+const REMEMBERED_MS = 1500;
 export const KEYS = "1234567890";
 
 /** The class of a digit key, or null: 1–9, then 0 for the tenth. */
@@ -14,8 +15,9 @@ export function labelOfKey(key, labels) {
 
 export const keyOfLabel = (index) => (index < KEYS.length ? KEYS[index] : null);
 
-/** A prediction is in the history within a second of its answer, so a 404 is asked once more. */
-export async function giveFeedback(id, label) {
+/** `answeredAt`: a prediction is in the history about a second after its answer, and not before. */
+export async function giveFeedback(id, label, answeredAt = 0) {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, answeredAt + REMEMBERED_MS - Date.now())));
   for (let left = TRIES; ; left--) {
     try {
       if (label === null) return await api.delete(`/v1/predictions/${id}/feedback`);

@@ -30,7 +30,7 @@ export function verdict(decision, whenMissing) {
     "div",
     { class: "stack" },
     notice(decision.passed ? (failed.length ? "warning" : "good") : "warning", text),
-    table("Checks of the gate", ["Check", "", "What was found", ["Observed"], ["Limit"]], [...failed, ...decision.checks.filter(({ passed }) => passed)].map((check) => [
+    table("Checks of the gate", ["Check", "Verdict", "What was found", ["Observed"], ["Limit"]], [...failed, ...decision.checks.filter(({ passed }) => passed)].map((check) => [
       NAMES[check.name] ?? check.name.replaceAll("_", " "),
       check.passed ? badge("holds", "good") : badge("fails", "bad"),
       check.sentence,

@@ -19,7 +19,7 @@ export const panelWith = (title, { actions = null, note = null, wide = false, ke
 
 /** One figure: what it is, how much, and beside what to see it. */
 export const tile = (title, value, detail, extra = null, tone = null) =>
-  h("div", { class: tone ? `tile tile-${tone}` : "tile" }, h("h3", {}, title), h("p", { class: "figure" }, value), h("p", { class: "faint" }, detail ?? " "), extra);
+  h("div", { class: tone ? `tile tile-${tone}` : "tile" }, h("h2", {}, title), h("p", { class: "figure" }, value), h("p", { class: "faint" }, detail ?? " "), extra);
 
 export const badge = (text, tone = "idle") => h("span", { class: `badge badge-${tone}` }, text);
 export const button = (title, onclick, { tone = "", sign = null, ...more } = {}) => h("button", { type: "button", class: `button ${tone}`, onclick, ...more }, sign, title);
@@ -32,7 +32,7 @@ export const segments = (title, chosen, choices, choose) =>
   h("div", { class: "segments", role: "group", "aria-label": title }, choices.map(([value, text]) => h("button", { type: "button", "aria-pressed": String(value === chosen), onclick: () => choose(value) }, text)));
 
 /** A labelled control. */
-export const field = (title, control, hint = null) => h("label", { class: "field" }, h("span", {}, title), control, hint ? h("small", {}, hint) : null);
+export const field = (title, control, hint = null) => h("div", { class: "field" }, h("label", { class: "field" }, h("span", {}, title), control), hint ? h("small", {}, hint) : null);
 export const select = (chosen, choices, onchange, more = {}) =>
   h("select", { ...more, value: chosen, onchange: (event) => onchange(event.target.value) }, choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 

@@ -56,7 +56,7 @@ export class Queue {
     const answer = await upload(`/v1/models/${this.app.model}/predictions?${query}`, form, { signal: this.visit.signal });
     const [prediction] = answer.predictions;
     if (prediction.error) throw Object.assign(new Error(prediction.error.detail), { code: prediction.error.code });
-    return { ...answer, prediction };
+    return { ...answer, prediction, at: Date.now() };
   }
 
   /** Ask the second version, without remembering: it is no answer to anybody. */
@@ -96,7 +96,7 @@ export class Queue {
     item.feedback = label;
     this.visit.redraw();
     try {
-      await giveFeedback(item.answer.prediction.id, label);
+      await giveFeedback(item.answer.prediction.id, label, item.answer.at);
     } catch (error) {
       item.feedback = before;
       this.app.toast(error.message, { tone: "bad" });
