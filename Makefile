@@ -14,7 +14,8 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload \
+	dashboard-weight dashboard-soak screenshots clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -93,6 +94,15 @@ outage: development ## PostgreSQL away for a minute under load: failures, rows m
 
 big-upload: development ## A zip of a gigabyte while predictions go on: memory, seconds, rate
 	$(IN_VENV) -m load_tests.faults.big_upload
+
+dashboard-weight: development ## Bytes and first paint of each page (ROWS="--rows 1000000"; needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.weight $(ROWS)
+
+dashboard-soak: development ## Two hours of an open overview, wound forward: memory, open requests (needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.soak
+
+screenshots: development ## Pictures of every page into build/screenshots (needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -91,7 +91,12 @@ def _note_foreign(seen: Visit, address: str) -> None:
 
 @contextmanager
 def tab(
-    browser: Browser, url: str, *, scheme: str = "light", size: tuple[int, int] = WIDE, bypass_csp: bool = False
+    browser: Browser,
+    url: str,
+    *,
+    scheme: str = "light",
+    size: tuple[int, int] = WIDE,
+    bypass_csp: bool = False,
 ) -> Iterator[Visit]:
     """A tab of its own, as a person with these settings has it."""
     width, height = size

@@ -110,7 +110,6 @@ FIGURES: Mapping[str, tuple[Colour, Colour, tuple[Ellipse, ...]]] = {
 LABELS = sorted((*PHOTOGRAPHS, *FIGURES))
 
 
-
 def picture(label: str, seed: int, side: int = 48) -> bytes:
     """A PNG of `side` × `side` pixels."""
     random = np.random.default_rng([seed, LABELS.index(label)])
@@ -139,7 +138,7 @@ def _variation(label: str, side: int, random: np.random.Generator) -> Floats:
 
 
 def _figure(label: str, side: int, random: np.random.Generator) -> Floats:
-    """Ellipses on a ground that grows darker downwards, perhaps mirrored, of another size, in another light."""
+    """Ellipses on a ground that grows darker downwards, perhaps mirrored, in any size and light."""
     colour, ground, ellipses = FIGURES[label]
     y, x = np.mgrid[0:side, 0:side] / side
     if random.random() < 0.5:

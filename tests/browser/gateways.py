@@ -33,7 +33,9 @@ class Gateway:
             "STORES__PICTURES": str(folder / "pictures"),
             "DATABASE__URL": f"sqlite:///{folder / 'gateway.sqlite3'}",
         }
-        self._environment = os.environ | {f"GATEWAY_{name}": value for name, value in (settings | variables).items()}
+        self._environment = os.environ | {
+            f"GATEWAY_{name}": value for name, value in (settings | variables).items()
+        }
 
     def change_card(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Rewrite the model card; the file is a link to the repository's, so it is replaced."""
@@ -46,7 +48,9 @@ class Gateway:
     def start(self) -> None:
         """Start, and wait until it is ready."""
         for command in ("migrate", "bootstrap"):
-            subprocess.run([sys.executable, "-m", "gateway", command], check=True, env=self._environment, cwd=ROOT)
+            subprocess.run(
+                [sys.executable, "-m", "gateway", command], check=True, env=self._environment, cwd=ROOT
+            )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve"], env=self._environment, cwd=ROOT
         )

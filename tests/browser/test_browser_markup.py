@@ -50,9 +50,7 @@ def test_names_are_text_on_every_page(
     start_gateway: Callable[..., Gateway], open_tab: Callable[..., Visit]
 ) -> None:
     """No name becomes an element, each is seen as it was written, and none makes a page wider."""
-    gateway = start_gateway(
-        ACCESS__TRUSTED_PROXIES='["127.0.0.1"]', ACCESS__GROUP_ROLES='["*=operate"]'
-    )
+    gateway = start_gateway(ACCESS__TRUSTED_PROXIES='["127.0.0.1"]', ACCESS__GROUP_ROLES='["*=operate"]')
     gateway.change_card(hostile_labels)
     gateway.start()
     fill(gateway.url)

@@ -18,7 +18,11 @@ OpenTab = Callable[..., Visit]
 def violations(visit: Visit) -> list[str]:
     """What axe-core finds, each with the element."""
     found = Axe().run(visit.page).response["violations"]
-    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in found
+        for node in one["nodes"]
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -118,7 +118,8 @@ def test_many_files_go_in_parts(open_tab: OpenTab) -> None:
     visit.open("data")
     content = [picture("truck", seed, 8) for seed in range(400)] + [b"no picture"]
     files = [
-        {"name": f"{number}.png", "mimeType": "image/png", "buffer": one} for number, one in enumerate(content)
+        {"name": f"{number}.png", "mimeType": "image/png", "buffer": one}
+        for number, one in enumerate(content)
     ]
     posts: list[str] = []
     visit.page.on("request", lambda asked: posts.append(asked.url) if asked.method == "POST" else None)

@@ -45,7 +45,10 @@ async def test_everything_that_the_page_names_is_there(gateway: RunningGateway) 
     known = set(release().files)
     for script in FOLDER.rglob("*.js"):
         for target in re.findall(r'from "(\.[^"]+)"', script.read_text()):
-            assert (script.parent / target).resolve().relative_to(FOLDER).as_posix() in known, (script, target)
+            assert (script.parent / target).resolve().relative_to(FOLDER).as_posix() in known, (
+                script,
+                target,
+            )
 
 
 async def test_files_are_packed_and_kept_for_ever(gateway: RunningGateway) -> None:
@@ -85,7 +88,12 @@ async def test_the_policy_forbids_inline_scripts_and_markup_from_text(gateway: R
     (policy,) = [value for name, value in html.headers.multi_items() if name == "content-security-policy"]
     assert "unsafe" not in policy
     assert "http" not in policy
-    for rule in ("default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"):
+    for rule in (
+        "default-src 'none'",
+        "script-src 'self'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ):
         assert rule in policy
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", html.text)
 
