@@ -41,12 +41,15 @@ class Traffic:
         self.asked = 0
         self.under_way: set[Request] = set()
         page.on("request", self._begin)
-        page.on("requestfinished", self.under_way.discard)
-        page.on("requestfailed", self.under_way.discard)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
 
     def _begin(self, request: Request) -> None:
         self.asked += 1
         self.under_way.add(request)
+
+    def _end(self, request: Request) -> None:
+        self.under_way.discard(request)
 
 
 def main() -> int:

@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+
+import httpx
 
 from load_tests.dashboard.stack import MODEL, ROOT, RunningStack, wait_until_ready
 from rekindle.loopback import free_ports
@@ -22,6 +25,7 @@ class Gateway:
         self.folder = folder
         self.models = folder / "models"
         shutil.copytree(ROOT / "models" / MODEL / "1", self.models / MODEL / "1", copy_function=os.link)
+        (folder / "data").mkdir()
         port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{port}"
         settings = {
@@ -47,14 +51,13 @@ class Gateway:
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
-        for command in ("migrate", "bootstrap"):
-            subprocess.run(
-                [sys.executable, "-m", "gateway", command], check=True, env=self._environment, cwd=ROOT
-            )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve"], env=self._environment, cwd=ROOT
         )
         wait_until_ready(self.url, self._process)
+        token = {"X-Forwarded-User": "tests"}
+        while httpx.get(f"{self.url}/v1/datasets", headers=token, trust_env=False).status_code == 503:
+            time.sleep(0.05)  # the database is migrated beside
 
     def stop(self) -> None:
         """Stop, and wait until it is gone."""

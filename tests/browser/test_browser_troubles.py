@@ -125,7 +125,7 @@ def test_many_files_go_in_parts(open_tab: OpenTab) -> None:
     visit.page.on("request", lambda asked: posts.append(asked.url) if asked.method == "POST" else None)
     visit.page.locator("#upload").set_input_files(files)  # type: ignore[arg-type]
     visit.page.get_by_label("Dataset").fill("many")
-    visit.page.get_by_label("Class").first.fill("truck")
+    visit.page.get_by_label("Their class").fill("truck")
     visit.page.get_by_role("button", name="Upload", exact=True).click()
     expect(visit.page.get_by_text("400 added, 1 refused")).to_be_visible(timeout=RECOVERED_MS)
     assert len(posts) == 3

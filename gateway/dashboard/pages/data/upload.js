@@ -55,7 +55,7 @@ export class UploadForm {
       "form",
       { class: "stack", onsubmit: (event) => { event.preventDefault(); this.send(name); } },
       h("p", {}, h("b", {}, `${many(this.files.length, "file")}, ${bytes(total)}`), folders.size ? `, in ${many(folders.size, "class folder")}` : ""),
-      h("div", { class: "fields" }, field("Dataset", h("input", { type: "text", value: name, required: true, maxlength: 63, list: "datasets", oninput: (event) => (this.dataset = event.target.value.trim()) })), this.needsLabel ? field("Class", h("input", { type: "text", value: this.label, required: true, maxlength: 120, list: "classes", oninput: (event) => (this.label = event.target.value.trim()) }), folders.size ? "Of those in no folder" : null) : null),
+      h("div", { class: "fields" }, field("Dataset", h("input", { type: "text", value: name, required: true, maxlength: 63, list: "datasets", oninput: (event) => (this.dataset = event.target.value.trim()) })), this.needsLabel ? field("Their class", h("input", { type: "text", value: this.label, required: true, maxlength: 120, list: "classes", oninput: (event) => (this.label = event.target.value.trim()) }), folders.size ? "Of those in no folder" : null) : null),
       h("datalist", { id: "datasets" }, datasets.map((one) => h("option", { value: one.name }))),
       h("datalist", { id: "classes" }, labels.map((label) => h("option", { value: label }))),
       h("div", { class: "row" }, h("button", { type: "submit", class: "button primary", disabled: Boolean(this.sending) }, "Upload"), button("Forget them", () => this.take([]), { tone: "quiet", disabled: Boolean(this.sending) })),
