@@ -142,6 +142,15 @@ chart-schemas: development ## Keep the API server's schemas for the chart's test
 e2e: development ## The whole on a real cluster and with Compose (needs KUBECONFIG, helm, kubectl, docker)
 	REKINDLE_E2E=1 $(IN_VENV) -m pytest -x -s --timeout 900 tests/cluster $(E2E)
 
+dashboard-weight: development ## Bytes and first paint of each page (ROWS="--rows 1000000"; needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.weight $(ROWS)
+
+dashboard-soak: development ## Two hours of an open overview, wound forward: memory, open requests (needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.soak
+
+screenshots: development ## Pictures of every page into build/screenshots (needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots
+
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

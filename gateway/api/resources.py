@@ -28,6 +28,7 @@ from gateway.api import (
     load_tests,
     models,
     operations,
+    pages,
     predictions,
     rollout,
     run_logs,
@@ -46,7 +47,7 @@ METRICS_PATH = "/metrics"
 _PREDICT = (predictions, inference, inference_metadata)
 _CONTROL = (
     *(history, stats, labelling, rollout, canary, shadow, drift, evaluation, audit, load_tests),
-    *(datasets, imports, training_runs, run_logs, schedules, triggers),
+    *(datasets, imports, training_runs, run_logs, schedules, triggers, pages),
 )
 _BOTH = (models, session, operations)
 
