@@ -15,7 +15,8 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
 	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload \
-	canary-simulation canary-live drift-check clean
+	canary-simulation canary-live drift-check \
+	learning-shift learning-poison learning-kills clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -103,6 +104,15 @@ canary-live: development ## Bad canaries under load: seconds until rolled back (
 
 drift-check: development ## 50,000 normal and then shifted pictures: alarms (DRIFT="--pictures FOLDER")
 	$(IN_VENV) -m load_tests.live.drift $(DRIFT)
+
+learning-shift: development ## 500 corrections, one retrain: accuracy before and after (DATA=folder SHIFT=inverted)
+	$(IN_VENV) -m load_tests.learning.shift $(DATA) $(or $(SHIFT),inverted) $(LEARNING)
+
+learning-poison: development ## Poisoned and honest retrains: how many go live (DATA=folder LEARNING="--poisoned 20")
+	$(IN_VENV) -m load_tests.learning.poison $(DATA) $(LEARNING)
+
+learning-kills: development ## SIGKILL at 30 moments of a fine-tune under traffic (DATA=folder)
+	$(IN_VENV) -m load_tests.learning.kills $(DATA) $(LEARNING)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -13,7 +13,7 @@ from typing import Any
 
 def nan() -> None:
     """A weight that is no number, before the first step."""
-    growing = import_module("trainer.growing")
+    growing: Any = import_module("trainer.growing")
     grown = growing.grown
 
     def broken(*arguments: Any) -> Any:
