@@ -117,10 +117,11 @@ def fit(
 
 def _accuracy_on_old(fit: Fit, mixture: Mixture) -> Callable[[], float]:
     """Of the network as it then is, on validation pictures that the parent may know."""
-    old = mixture.data.validation.at(
-        [index for index, new in enumerate(mixture.is_new_validation) if not new]
-    )
-    return lambda: float((fit.logits(old.images).argmax(axis=1) == old.truth).mean()) if len(old) else 1.0
+    is_new = mixture.is_new_validation
+    old = mixture.data.validation.at([index for index, new in enumerate(is_new) if not new])
+    if not len(old):
+        return lambda: 1.0
+    return lambda: float((fit.logits(old.images).argmax(axis=1) == old.truth).mean())
 
 
 def _parent(spec: TrainingSpec, plan: Plan) -> stable.Parent:
