@@ -151,6 +151,15 @@ dashboard-soak: development ## Two hours of an open overview, wound forward: mem
 screenshots: development ## Pictures of every page into build/screenshots (needs chromium)
 	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots
 
+learning-shift: development ## 500 corrections, one retrain: accuracy before and after (DATA=folder SHIFT=inverted)
+	$(IN_VENV) -m load_tests.learning.shift $(DATA) $(or $(SHIFT),inverted) $(LEARNING)
+
+learning-poison: development ## Poisoned and honest retrains: how many go live (DATA=folder LEARNING="--poisoned 20")
+	$(IN_VENV) -m load_tests.learning.poison $(DATA) $(LEARNING)
+
+learning-kills: development ## SIGKILL at 30 moments of a fine-tune under traffic (DATA=folder)
+	$(IN_VENV) -m load_tests.learning.kills $(DATA) $(LEARNING)
+
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -317,6 +317,8 @@ class Run(Answer):
     error: Problem | None = None
     spec: dict[str, Any] = {}
     progress: dict[str, Any] = {}
+    gate: dict[str, Any] | None = None
+    """Why the candidate was published or refused; only where one run was asked for."""
 
     @field_validator("error", mode="before")
     @classmethod

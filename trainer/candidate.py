@@ -57,7 +57,7 @@ class Fitted:
     fit: Fit
     new: int = 0
     """How many of the training examples a fine-tune's parent had not seen; the others are replayed."""
-    notes: Mapping[str, str | int] = field(default_factory=dict)
+    notes: Mapping[str, str | int | float] = field(default_factory=dict)
     """More for the card's hyper-parameters."""
 
     @property

@@ -18,7 +18,7 @@ from trainer.folders import Folders
 from trainer.planning import Plan
 from trainer.reading import File, Progress, Read, deduplicated, read_all, to_examples
 
-VALIDATION = 500
+VALIDATION = 1000
 """Old validation pictures that are enough to calibrate on and to choose an epoch by."""
 LOOK_FACTOR = 10
 """So many times the wanted pictures are read at most in search of validation pictures."""
@@ -35,6 +35,7 @@ class Mixture:
     """New and old together, each once, as the card describes it."""
     is_new: Sequence[bool]
     """Of its training examples."""
+    is_new_validation: Sequence[bool]
 
     @property
     def new(self) -> int:
@@ -57,12 +58,14 @@ def load_mixture(
     usable, skipped = deduplicated(reads, labels)
     train = [read for read in usable if folders.split(read.file, read.digest) == "train"]
     validation = [read for read in usable if folders.split(read.file, read.digest) == "validation"]
-    is_new = [uploads.name_of(read.file) in new for read in train]
+    is_new, is_new_validation = (
+        [uploads.name_of(read.file) in new for read in reads] for reads in (train, validation)
+    )
     loaded = data.TrainingData(
         root, labels, image, to_examples(train, image), to_examples(validation, image), skipped
     )
     _check(loaded, is_new, skipped)
-    return Mixture(loaded, is_new)
+    return Mixture(loaded, is_new, is_new_validation)
 
 
 def _wanted(rule: ReplayRule, new: int) -> int:

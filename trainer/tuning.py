@@ -13,6 +13,7 @@ from pathlib import Path
 from contract import layout
 from contract.records import ProgressEvent, TrainingSpec
 from trainer import growing, stable
+from trainer.blending import blend
 from trainer.config import Recipe, recipe_for
 from trainer.errors import ParentError
 from trainer.fit import Fit, Hooks
@@ -31,6 +32,8 @@ RATE_SHARE = 0.05
 rate is higher, so that the weights can go as far, up to MAXIMUM_RATE_SHARE."""
 FULL_SHOWN = 60_000
 MAXIMUM_RATE_SHARE = 0.3
+MAY_LOSE = 0.5
+"""Of the gate's tolerance, on old validation pictures."""
 BATCH_SIZE = 256
 """At most; a small batch makes more of few epochs."""
 
@@ -74,7 +77,7 @@ class Tuned:
     fit: Fit
     recipe: Recipe
     architecture: Architecture
-    notes: dict[str, str | int]
+    notes: dict[str, str | int | float]
     """For the card's hyper-parameters."""
 
 
@@ -91,8 +94,10 @@ def fit(
     lessons = prepare(mixture, known, classes - len(plan.new_labels), recipe_for(spec).label_smoothing)
     recipe = recipe_of(spec, len(lessons.examples))
     architecture = Architecture(image.height, image.width, classes, recipe.widths)
+    network = growing.grown(known, architecture, spec.seed, training_precision())
+    start = network.get_weights()
     result = Fit(
-        growing.grown(known, architecture, spec.seed, training_precision()),
+        network,
         recipe,
         lessons.examples,
         mixture.data.validation,
@@ -103,8 +108,20 @@ def fit(
         keeps_best=False,
     )
     result.run()
-    shown = {"estimated_shift": str(lessons.shift)} if lessons.shift else {}
-    return Tuned(result, recipe, architecture, {"examples_an_epoch": len(lessons.examples), **shown})
+    share = blend(network, start, _accuracy_on_old(result, mixture), MAY_LOSE * spec.gate.tolerance)
+    notes: dict[str, str | int | float] = {"examples_an_epoch": len(lessons.examples), "tuned_share": share}
+    if lessons.shift:
+        notes["estimated_shift"] = str(lessons.shift)
+    return Tuned(result, recipe, architecture, notes)
+
+
+def _accuracy_on_old(fit: Fit, mixture: Mixture) -> Callable[[], float]:
+    """Of the network as it then is, on validation pictures that the parent may know."""
+    is_new = mixture.is_new_validation
+    old = mixture.data.validation.at([index for index, new in enumerate(is_new) if not new])
+    if not len(old):
+        return lambda: 1.0
+    return lambda: float((fit.logits(old.images).argmax(axis=1) == old.truth).mean())
 
 
 def _parent(spec: TrainingSpec, plan: Plan) -> stable.Parent:

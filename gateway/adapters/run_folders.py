@@ -73,6 +73,7 @@ class FileRunFolders:
             epochs=request.epochs,
             seed=request.seed,
             base=request.base,
+            start=request.start,
             gate=self._gate,
         )
 

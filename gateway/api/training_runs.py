@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import Field
 
-from contract.records import Name, Preset, Problem, RunState, TrainingSpec
+from contract.gate import GateDecision
+from contract.records import Name, Preset, Problem, RunState, Start, TrainingSpec
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import Schema, guarded_responses
@@ -45,9 +46,16 @@ class RunRequestSchema(Schema):
         description="`dataset`: the data that the trainer fetches must be there; `none`: uploads are enough.",
     )
 
+    start: Start = Field(
+        default="auto",
+        description="Whose weights it starts from. `stable`: the stable version's; `none`: nobody's, a full "
+        "training; `auto`: stable's where there are new examples, and not too many of them.",
+    )
+
     def request(self) -> RunRequest:
         """The same in the domain's words."""
-        return RunRequest(self.model, self.dataset, self.preset, self.epochs, self.seed, self.base)
+        settings = self.preset, self.epochs, self.seed, self.base, self.start
+        return RunRequest(self.model, self.dataset, *settings)
 
 
 class RunSchema(Schema):
@@ -86,9 +94,12 @@ class ProgressSchema(Schema):
 
 
 class RunDetailSchema(RunSchema):
-    """One training run with its progress."""
+    """One training run with its progress, and what the gate found."""
 
     progress: ProgressSchema
+    gate: GateDecision | None = Field(
+        description="Why its candidate was published or refused, check by check; null before that."
+    )
 
 
 class RunsPageSchema(Schema):
@@ -139,7 +150,8 @@ async def show_run(id: RunPath, services: ControlDependency, _: PredictCaller) -
     """State, spec and progress; the curves grow with each epoch."""
     row = await services.training.find(id)
     progress = await services.training.progress(row.id)
-    return RunDetailSchema(**dict(shown(row)), progress=_progress(progress))
+    gate = await services.training.decision(row)
+    return RunDetailSchema(**dict(shown(row)), progress=_progress(progress), gate=gate)
 
 
 @router.delete(

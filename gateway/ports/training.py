@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from contract.records import Preset, Problem, RunState, TrainingResult, TrainingSpec
+from contract.records import Preset, Problem, RunState, Start, TrainingResult, TrainingSpec
 from gateway.ports.history import Cursor
 
 Base = Literal["dataset", "none"]
@@ -29,6 +29,8 @@ class RunRequest:
     seed: int = 0
     base: Base = "dataset"
     """`dataset`: what was fetched must be there; `none`: uploaded examples alone are enough."""
+    start: Start = "auto"
+    """Whose weights: the stable version's, nobody's, or what the trainer's rule says."""
 
     @property
     def data(self) -> str:

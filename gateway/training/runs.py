@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 from uuid import uuid4
 
+from contract.gate import GateDecision
 from contract.layout import RESERVED_MODEL_NAMES
 from contract.records import Problem, RunState, now
 from gateway.errors import (
@@ -141,6 +142,16 @@ class TrainingService:
     async def progress(self, run_id: str) -> Progress:
         """What the trainer has told so far."""
         return await self._reader.read(run_id)
+
+    async def decision(self, row: RunRow) -> GateDecision | None:
+        """What the gate found; None while the run has not come to it, or when its folder is gone."""
+        if not row.state.is_final:
+            return None
+        try:
+            result = await asyncio.to_thread(self._folders.result, row.id)
+        except StoreError:
+            return None
+        return result.gate if result else None
 
     async def log(self, run_id: str, start: int, limit: int) -> bytes:
         """Up to `limit` bytes of the run's output from byte `start` on. Raises LauncherError, StoreError."""

@@ -174,7 +174,7 @@ class AsyncClient:
         return await self.send(calls.cancel_import(name))
 
     async def start_run(self, model: str, **wanted: Any) -> answers.Run:
-        """Start a training run; `wanted`: dataset, preset, epochs, seed, base."""
+        """Start a training run; `wanted`: dataset, preset, epochs, seed, base, start."""
         return await self.send(calls.start_run(model, **wanted))
 
     async def run(self, name: str) -> answers.Run:

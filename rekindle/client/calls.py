@@ -302,7 +302,7 @@ def cancel_import(name: str) -> Call[answers.Import]:
 
 
 def start_run(model: str, **wanted: Any) -> Call[answers.Run]:
-    """`wanted`: dataset, preset, epochs, seed, base. The key makes repeating it safe."""
+    """`wanted`: dataset, preset, epochs, seed, base, start. The key makes repeating it safe."""
     options = {"json": {"model": model, **_parameters(**wanted)}, "headers": {"Idempotency-Key": uuid4().hex}}
     return Call(answers.Run, "POST", "/v1/training-runs", options)
 

@@ -172,7 +172,7 @@ class Client:
         return self.send(calls.cancel_import(name))
 
     def start_run(self, model: str, **wanted: Any) -> answers.Run:
-        """Start a training run; `wanted`: dataset, preset, epochs, seed, base."""
+        """Start a training run; `wanted`: dataset, preset, epochs, seed, base, start."""
         return self.send(calls.start_run(model, **wanted))
 
     def run(self, name: str) -> answers.Run:

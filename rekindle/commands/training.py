@@ -31,6 +31,7 @@ def declare(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     train.add_argument("--epochs", type=positive)
     train.add_argument("--seed", type=int)
     train.add_argument("--base", choices=("dataset", "none"), help="none: uploads are enough")
+    train.add_argument("--start", choices=("auto", "stable", "none"), help="whose weights; none: all anew")
     train.add_argument("--no-follow", action="store_true", help="only start it")
     runs = add(commands, common, "runs", run_runs, "list training runs, or show, print or cancel one")
     runs.add_argument("run", nargs="?", help="the run's id")
@@ -40,7 +41,7 @@ def declare(commands: Subparsers, common: argparse.ArgumentParser) -> None:
 
 def run_train(client: Client, options: argparse.Namespace) -> int:
     """Start, then follow. Ctrl-C stops following, not the run."""
-    names = ("dataset", "preset", "epochs", "seed", "base")
+    names = ("dataset", "preset", "epochs", "seed", "base", "start")
     wanted = {name: getattr(options, name) for name in names}
     run = client.start_run(only_model(client, options.model), **wanted)
     if not options.json:

@@ -156,3 +156,20 @@ def test_walk_files_is_sorted_and_skips_what_is_hidden(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     found = [path.relative_to(tmp_path).as_posix() for path in layout.walk_files(tmp_path)]
     assert found == ["a/3.png", "b/1.png", "b/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (f"{'0a' * 32}.png", True),
+        (f"{'0a' * 32}.jpeg", True),
+        ("0001.png", False),
+        (f"{'0a' * 32}", False),
+        (f"{'0A' * 32}.png", False),
+        (f"x{'0a' * 32}.png", False),
+        (f".{'0a' * 32}.png", False),
+    ],
+)
+def test_uploads_are_told_by_their_names(name: str, expected: bool) -> None:
+    """The gateway writes a hash and an extension; every other name is base data."""
+    assert layout.is_upload(name) is expected

@@ -1,7 +1,8 @@
 """A trainer that only says it trained. `fake_trainer.py run --spec FILE`, as the gateway starts the real one.
 
-The dataset's name says what it does: `quick` ends well after two epochs; any other tells one epoch and
-waits for the file `go` in the run's folder; `crash` prints a word and dies; `stubborn` hears no SIGTERM.
+The dataset's name says what it does: `quick` ends well after two epochs, `refused` at the gate; any
+other tells one epoch and waits for the file `go` in the run's folder; `crash` prints a word and dies;
+`stubborn` hears no SIGTERM.
 """
 
 from __future__ import annotations
@@ -59,9 +60,13 @@ tell(1)
 if dataset == "crash":
     print("cannot go on", flush=True)
     os._exit(3)
-while dataset != "quick" and not (folder / "go").exists():
+while dataset not in ("quick", "refused") and not (folder / "go").exists():
     if stopped or (dataset != "stubborn" and (folder / "cancel").exists()):
         end("cancelled", error={"code": "cancelled", "message": "asked to stop"})
     time.sleep(0.01)
 tell(2)
+if dataset == "refused":
+    check = {"name": "accuracy", "passed": False, "observed": 0.03, "limit": 0.01, "sentence": "it loses 3 %"}
+    gate = {"passed": False, "rule": spec["gate"], "compared_with": 1, "checks": [check]}
+    end("rejected", accuracy=0.7, gate=gate, error={"code": "gate_refused", "message": "it loses 3 %"})
 end("succeeded", version=2, accuracy=0.75)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def folders(store: Path) -> dict[str, Path]:
     """The stores of a gateway that trains; `runs` among them."""
-    make_data(store.parent / "data", "quick", "slow", "crash", "stubborn")
+    make_data(store.parent / "data", "quick", "slow", "crash", "stubborn", "refused")
     return {"runs": store.parent / "runs"}
 
 
@@ -57,6 +57,16 @@ async def test_a_trainer_that_dies_is_a_failed_run(gateway: RunningGateway) -> N
     assert run["error"]["code"] == "trainer_died"
     assert run["error"]["message"].endswith("epoch 1 of shades\ncannot go on")
     assert run["progress"]["done"] == 1
+
+
+async def test_a_candidate_that_the_gate_refuses(gateway: RunningGateway) -> None:
+    """The run is rejected, shows every check, and started from whom the caller said."""
+    run = await state_is(gateway, await start_run(gateway, "refused", start="stable"), "rejected")
+    assert run["error"]["code"] == "gate_refused"
+    assert run["version"] is None
+    assert run["spec"]["start"] == "stable"
+    assert run["gate"]["compared_with"] == 1
+    assert run["gate"]["checks"][0]["sentence"] == "it loses 3 %"
 
 
 async def test_a_trainer_that_is_killed(gateway: RunningGateway, folders: dict[str, Path]) -> None:
