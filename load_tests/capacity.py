@@ -155,11 +155,23 @@ def read(path: Path) -> tuple[list[Run], dict[str, Any]]:
     return [Run(**run) for run in found["runs"]], found
 
 
+def read_all(paths: Sequence[Path]) -> tuple[list[Run], dict[str, Any]]:
+    """The runs of several comparisons, and the first document. Raises SystemExit for different shares."""
+    found = [read(path) for path in paths]
+    shares = {document["settings"]["cpus"] for _, document in found}
+    if len(shares) > 1:
+        raise SystemExit(f"the replicas had {shares} CPUs: fit runs of one share at a time")
+    return [run for runs, _ in found for run in runs], found[0][1]
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     results = Path(__file__).with_name("results")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--runs", type=Path, default=results / "replicas.json")
+    runs = [results / "replicas.json", results / "replicas-open.json"]
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", default=runs, help="of comparisons with one CPU share"
+    )
     parser.add_argument("--unseen", type=Path, default=results / "replicas-unseen.json")
     parser.add_argument(
         "--cpus", type=float, default=1.0, help="of each replica that is asked for, at most 1"
@@ -174,7 +186,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Fit, validate, answer; 1 when the model misses its goals on the unseen runs."""
     options = parse(argv)
-    runs, source = read(options.runs)
+    runs, source = read_all(options.runs)
     unseen, _ = read(options.unseen)
     fitted = fitting.fit(runs, source["settings"]["cpus"])
     seen_checks = fitting.checks(fitted, comparison.summarise(runs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,22 @@ def resident_megabytes(pid: int) -> float:
     """The memory that a process holds, in MB (10^6 bytes). Raises OSError when it is gone."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024 / 1e6
+
+
+def tree_megabytes(pid: int) -> float:
+    """The memory of a process and all below it, in MB; shared pages count in each."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    total = 0.0
+    for member in family:
+        with suppress(OSError, StopIteration):
+            total += resident_megabytes(member)
+    return total
 
 
 @dataclass

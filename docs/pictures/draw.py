@@ -1,18 +1,21 @@
 """Draws the photographs of the README and the tests: no third party's picture is needed.
 
-Run as `python docs/pictures/draw.py`; writes a ship, an airplane and a truck beside itself. Each is drawn at
+Run as `python docs/pictures/draw.py`; writes a ship, an airplane and a truck beside itself. With the name
+of a file it writes the ship there, as large as a telephone's photograph, for load tests. Each is drawn at
 four times its size from plain shapes, then blurred, shaded and made grainy as a lens and a sensor would.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 SIZE = 256
 SCALE = 4
+PHOTOGRAPH = (4000, 3000)
 Colour = tuple[int, int, int]
 
 
@@ -143,8 +146,18 @@ def truck() -> Image.Image:
     return developed(image)
 
 
+def photograph() -> Image.Image:
+    """The ship with 12 megapixels and the grain of a small sensor."""
+    large = ship().resize(PHOTOGRAPH, Image.Resampling.BICUBIC)
+    grain = Image.merge("RGB", [noise(PHOTOGRAPH, 8)] * 3)
+    return ImageChops.add(large, grain, scale=1, offset=-128)
+
+
 def main() -> None:
-    """Write the three pictures beside this file."""
+    """Write the three pictures beside this file, or the photograph to the file that is named."""
+    if len(sys.argv) > 1:
+        photograph().save(sys.argv[1], "JPEG", quality=90)
+        return
     for draw in (ship, airplane, truck):
         path = Path(__file__).with_name(f"{draw.__name__}.jpg")
         draw().save(path, quality=88, optimize=True)

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--same", action="store_true", help="peers serve our very file, not the plain float32 export"
     )
     parser.add_argument("--small", action="store_true", help="a model of 1 M weights and 80 MFLOP")
+    parser.add_argument("--photograph", action="store_true", help="a drawn JPEG of 12 megapixels")
     parser.add_argument("--fresh", action="store_true", help="forget the sittings that the file holds")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32, 64])
     parser.add_argument(
@@ -94,7 +96,7 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     machine = hardware()  # before the load, whose traces the load average would show
     console.say("Machine: " + ", ".join(f"{name} {value}" for name, value in machine.items()))
     with tempfile.TemporaryDirectory() as scratch, Supervisor(console) as supervisor:
-        bench = Bench(supervisor, contenders, arguments.picture.read_bytes(), Path(scratch))
+        bench = Bench(supervisor, contenders, _picture(arguments), Path(scratch))
         try:
             runs = run(plan, bench, console)
         finally:
@@ -130,8 +132,19 @@ def _setting(arguments: argparse.Namespace) -> Setting:
     return Setting(ours, arguments.model, ours if arguments.same else plain)
 
 
+def _picture(arguments: argparse.Namespace) -> bytes:
+    if not arguments.photograph:
+        content: bytes = arguments.picture.read_bytes()
+        return content
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        command = [sys.executable, str(environments.ROOT / "docs" / "pictures" / "draw.py"), file.name]
+        subprocess.run(command, check=True)
+        return Path(file.name).read_bytes()
+
+
 def _output(arguments: argparse.Namespace) -> Path:
-    kind = ("-same" if arguments.same else "") + ("-small" if arguments.small else "")
+    options = ("same", "small", "photograph")
+    kind = "".join(f"-{name}" for name in options if getattr(arguments, name))
     return arguments.output or Path("load_tests/results") / f"peers{kind}.json"
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from load_tests.cpu_times import tree_megabytes
 from load_tests.peers.contenders import Body, Contender
 from load_tests.peers.report import Run
 from rekindle.child import Child, Command
@@ -136,7 +137,12 @@ class Bench:
         measured = json.loads(result.read_text())
         result.unlink()
         return Run(
-            contender=contender.name, body=body.kind, connections=connections, round=round_, **measured
+            contender=contender.name,
+            body=body.kind,
+            connections=connections,
+            round=round_,
+            resident_mb=round(tree_megabytes(self.children[contender.name].process.pid), 1),
+            **measured,
         )
 
 

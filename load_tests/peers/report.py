@@ -49,6 +49,8 @@ class Run:
     p50_ms: float
     p99_ms: float
     longest_ms: float
+    resident_mb: float = 0.0
+    """Of all its processes, after the run."""
 
     @property
     def answered_per_second(self) -> float:
@@ -71,6 +73,8 @@ class Line:
     p99_ms: float
     failures: int
     """Refused, broken and timed out, in all rounds."""
+    resident_mb: float
+    """The most after any round."""
     ratio: float | None
     """Our answers a second to this contender's; None for ours, and where one of the two answered nothing."""
 
@@ -92,6 +96,7 @@ def summarise(runs: Sequence[Run], reference: str) -> list[Line]:
             p50_ms=median(run.p50_ms for run in group),
             p99_ms=median(run.p99_ms for run in group),
             failures=sum(run.refused + run.broken + run.timeouts for run in group),
+            resident_mb=max(run.resident_mb for run in group),
             ratio=_ratio(
                 _of_reference(rates, body, connections, reference), rates[body, connections, contender]
             )
@@ -126,6 +131,7 @@ def as_table(lines: Sequence[Line], reference: str) -> Table:
         "p50 ms",
         "p99 ms",
         "failures",
+        "MB",
         "ratio",
     )
     for heading in headings:
@@ -141,6 +147,7 @@ def as_table(lines: Sequence[Line], reference: str) -> Table:
             f"{line.p50_ms:.1f}",
             f"{line.p99_ms:.1f}",
             f"{line.failures:,}",
+            f"{line.resident_mb:,.0f}",
             "" if line.ratio is None else f"{line.ratio:.2f}",
         )
     return table
