@@ -14,7 +14,7 @@ INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports locks format lock descriptors pretrained bench footprint swap reference \
-	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload chart manifests chart-schemas e2e clean
+	soak-model-server quota-model-server bench-model-server history-pages gateway-cost failover outage big-upload chart manifests chart-schemas e2e capacity-cluster clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -105,6 +105,9 @@ chart-schemas: development ## Keep the API server's schemas for the chart's test
 
 e2e: development ## The whole on a real cluster and with Compose (needs KUBECONFIG, helm, kubectl, docker)
 	REKINDLE_E2E=1 $(IN_VENV) -m pytest -x -s --timeout 900 tests/cluster $(E2E)
+
+capacity-cluster: development ## Images per second of one model server there (KUBECONFIG; CAPACITY="--namespace N --image I")
+	$(IN_VENV) tests/cluster/capacity.py $(CAPACITY)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
