@@ -1,8 +1,8 @@
 """Images per second of one model server replica, measured on the cluster: `make capacity-cluster`.
 
 Callers without a pause keep the replicas busy for a while; what is answered in a second, by the number of
-replicas, is the capacity of one. `modelServer.autoscaling.imagesPerSecond` should be about two thirds of it, so
-that a new replica is there before the old ones are full.
+replicas, is the capacity of one. `modelServer.autoscaling.imagesPerSecond` should be about two thirds of it,
+so that a new replica is there before the old ones are full.
 """
 
 from __future__ import annotations
