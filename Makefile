@@ -159,6 +159,8 @@ learning-poison: development ## Poisoned and honest retrains: how many go live (
 
 learning-kills: development ## SIGKILL at 30 moments of a fine-tune under traffic (DATA=folder)
 	$(IN_VENV) -m load_tests.learning.kills $(DATA) $(LEARNING)
+capacity-cluster: development ## Images per second of one model server there (KUBECONFIG; CAPACITY="--namespace N --image I")
+	$(IN_VENV) tests/cluster/capacity.py $(CAPACITY)
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -9,16 +9,15 @@ that one file can be tried alone.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from kube import ARTEFACTS, ROOT, Namespace, api_proxy, figure, run
+from release import Stack
 
 if not os.environ.get("REKINDLE_E2E"):
     collect_ignore_glob = ["test_*.py"]
@@ -32,31 +31,6 @@ FOLDERS = {"gateway": "gateway", "modelServer": "model_server", "trainer": "trai
 THIRD_PARTY = shlex.split(os.environ.get("REKINDLE_THIRD_PARTY_IMAGES", ""))
 SERVING = os.environ.get("REKINDLE_TENSORFLOW_SERVING_IMAGE", "")
 """Upstream's image, where it is at hand; else our model server takes its place, through the same values."""
-
-
-@dataclass
-class Stack:
-    """The release that most tests share."""
-
-    namespace: Namespace
-    values: dict[str, Any]
-    began: float = 0.0
-    pods: dict[str, float] = field(default_factory=dict)
-
-    def upgraded(self, *more: dict[str, Any]) -> dict[str, Any]:
-        """The values with others over them."""
-        values = json.loads(json.dumps(self.values))
-        for each in more:
-            _merge(values, each)
-        return values
-
-
-def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
 
 
 @pytest.fixture(scope="session")

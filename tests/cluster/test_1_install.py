@@ -6,9 +6,9 @@ import time
 from datetime import datetime
 
 import pytest
-from conftest import Stack
-from drawing import picture
+from drawn import picture
 from kube import Json, eventually, figure, run, since
+from release import Stack
 
 COMPONENTS = (
     "gateway-predict",

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Stack
 from kube import ROOT, figure, run
+from release import Stack
 
 ALLOWED = {
     "predict": [],

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Stack
-from drawing import picture
+from drawn import picture
 from kube import Json, Namespace, eventually, figure
 from loading import LoadPod, load
+from release import Stack
 
 RUNS = "/v1/training-runs"
 ENDED = ("succeeded", "rejected", "failed", "cancelled")

@@ -7,9 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from conftest import Stack
 from kube import Namespace, eventually, figure, since
 from loading import load
+from release import Stack
 
 DEPLOYMENT = "rekindle-model-cifar10"
 CAPACITY = 20

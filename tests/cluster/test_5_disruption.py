@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import Stack
 from kube import Namespace, eventually, figure, run
 from loading import LoadPod, load
+from release import Stack
 
 KILLS = 20
 KILL = """

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Stack
-from drawing import picture
+from drawn import picture
 from kube import Namespace, eventually, figure
+from release import Stack
 
 RUNS = "/v1/training-runs"
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from drawing import picture
+from drawn import picture
 from kube import ROOT, eventually, figure, run
 
 PATH = "/v1/models/cifar10/predictions"
