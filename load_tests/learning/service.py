@@ -41,12 +41,12 @@ def in_service(stores: Stores) -> Iterator[RunningStack]:
     )
     with Supervisor(Console()) as supervisor:
         supervisor.finish(stack.bootstrap)
-        supervisor.start(stack.model_server)
+        model_server = supervisor.start(stack.model_server)
         gateway = supervisor.start(stack.gateway)
         supervisor.wait_until(stack.models_are_available, "Waiting for the model server", START_SECONDS)
         supervisor.wait_until(stack.gateway_is_ready, "Waiting for the gateway", START_SECONDS)
         with Client(stack.url) as client:
-            yield RunningStack(stack.url, gateway.process.pid, client)
+            yield RunningStack(stack.url, gateway.process.pid, model_server.process.pid, client)
 
 
 def correct(client: Client, model: str, label: str, content: bytes) -> None:
