@@ -93,6 +93,7 @@ async def _with_control(
 ) -> ControlServices:
     """The rooms that a predicting process neither has nor imports."""
     from gateway.evaluation.service import EvaluationService
+    from gateway.training.overruling import Overruling
     from gateway.wiring.datasets import dataset_room
     from gateway.wiring.learning import learning_room
     from gateway.wiring.retention import version_retention
@@ -119,6 +120,7 @@ async def _with_control(
         imports=labelled.imports,
         spooling=Spooling(settings.datasets, settings.limits),
         training=training.runs,
+        overruling=Overruling(training.runs, training.folders, serving.store),
         schedules=training.schedules,
         trials=learning.trials,
         decider=learning.decider,

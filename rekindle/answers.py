@@ -92,6 +92,14 @@ class Versions(Answer):
     versions: list[Version]
 
 
+class Publication(Answer):
+    """What became of a candidate that the gate refused."""
+
+    model: str
+    version: int
+    refused_by: list[str] = []
+
+
 class RolloutState(Answer):
     """Which version of a model answers, and which is on its way."""
 
@@ -99,6 +107,7 @@ class RolloutState(Answer):
     loading: int | None = None
     answering: list[int] = []
     failed: dict[int, str] = {}
+    waiting: dict[int, str] = {}
     error: str | None = None
 
 

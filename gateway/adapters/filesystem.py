@@ -65,6 +65,13 @@ class FileModelStore:
         except (OSError, ValueError) as error:
             raise CardError(_sentence(path, error)) from error
 
+    def publish(self, candidate: Path, model: str, run_id: str) -> int:
+        """Make a run's candidate visible by one rename; once, however often asked. Raises StoreError."""
+        try:
+            return layout.publish(candidate, layout.ModelPaths(self._root, model), run_id)
+        except OSError as error:
+            raise StoreError(f"the candidate of the run {run_id} cannot be published: {error}") from error
+
     def delete_version(self, model: str, version: int) -> None:
         """Rename it to a name that nobody reads, then remove it. Raises StoreError."""
         paths = layout.ModelPaths(self._root, model)

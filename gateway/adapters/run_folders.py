@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contract.gate import GateRule
-from contract.layout import RunPaths, is_upload, write_atomically
+from contract.layout import SAVED_MODEL, RunPaths, is_upload, write_atomically
 from contract.records import TrainingResult, TrainingSpec
 from gateway.errors import StoreError
 from gateway.ports.training import ProgressPart, RunRequest
@@ -108,6 +108,11 @@ class FileRunFolders:
         if not whole and len(content) == limit:  # one line of `limit` bytes is nobody's event
             whole = limit
         return ProgressPart(content[:whole], start + whole)
+
+    def candidate(self, run_id: str) -> Path | None:
+        """The folder of the candidate that the run made; None when there is none, or no longer."""
+        folder = self.paths(run_id).candidate
+        return folder if (folder / SAVED_MODEL).is_file() else None
 
     def has_progress(self, run_id: str) -> bool:
         """True once the trainer has told anything."""

@@ -12,7 +12,9 @@ from gateway.access.callers import Caller
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.schemas import RolloutSchema, Schema, guarded_responses
 from gateway.api.services import ControlDependency, ControlServices
+from gateway.errors import CardError, InvalidParameterError
 from gateway.rollouts.operations import UNCHANGED, RolloutChange, changed, rolled_back
+from gateway.rollouts.rules import reason_to_wait
 from gateway.rollouts.state import ModelState
 
 router = APIRouter(tags=["rollout"])
@@ -66,6 +68,8 @@ async def change_rollout(
         pinned=tuple(body.pinned) if body.pinned is not None else None,
         policy=body.policy,
     )
+    if body.stable is not None and body.reason is None:
+        await _require_no_reason(services, model, body.stable)
     state = await services.rollouts.change(model, changed(change))
     detail = body.model_dump(exclude_unset=True, exclude={"reason"})
     await _record(services, caller, "rollout.change", state, detail, body.reason)
@@ -84,6 +88,16 @@ async def roll_back(
     state = await services.rollouts.change(model, rolled_back)
     await _record(services, caller, "rollout.rollback", state, {}, body.reason if body else None)
     return shown(state)
+
+
+async def _require_no_reason(services: ControlServices, model: str, version: int) -> None:
+    """Against the gate's word a person may promote, and says why. Raises InvalidParameterError."""
+    try:
+        card = (await services.rollouts.card_of(model, version)).card
+    except CardError:
+        return  # the change itself says what is wrong with it
+    if why := reason_to_wait(card):
+        raise InvalidParameterError(f"version {version}: {why}; to promote it all the same, give a `reason`")
 
 
 async def _record(
@@ -105,5 +119,6 @@ def shown(state: ModelState) -> RolloutSchema:
         loading=state.loading.version if state.loading else None,
         answering=sorted(state.answering),
         failed=state.failed,
+        waiting=state.waiting,
         error=state.error or None,
     )

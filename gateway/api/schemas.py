@@ -136,6 +136,7 @@ class RolloutSchema(Schema):
     loading: int | None = Field(description="The version that must be AVAILABLE before stable moves.")
     answering: list[int] = Field(description="Versions beside stable that are AVAILABLE on every replica.")
     failed: dict[int, str] = Field(description="Versions that were given up, and why.")
+    waiting: dict[int, str] = Field(description="Versions that wait for a person to promote them, and why.")
     error: str | None = Field(description="Why rollout.json cannot be read.")
 
 

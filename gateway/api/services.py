@@ -29,6 +29,7 @@ from gateway.serving.pools import Pools
 from gateway.serving.prediction import PredictionService
 from gateway.settings import Settings, StoreSettings
 from gateway.statistics.service import StatisticsService
+from gateway.training.overruling import Overruling
 from gateway.training.runs import TrainingService
 from gateway.training.schedules import ScheduleService
 from gateway.training.triggers import Triggers
@@ -72,6 +73,7 @@ class ControlServices(Services):
     imports: ImportService
     spooling: Spooling
     training: TrainingService
+    overruling: Overruling
     schedules: ScheduleService
     trials: Trials
     decider: Decider

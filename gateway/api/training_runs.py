@@ -154,6 +154,43 @@ async def show_run(id: RunPath, services: ControlDependency, _: PredictCaller) -
     return RunDetailSchema(**dict(shown(row)), progress=_progress(progress), gate=gate)
 
 
+class PublicationRequestSchema(Schema):
+    """Why the gate's word does not count."""
+
+    reason: str = Field(min_length=1, max_length=2000, description="Goes into the audit log.")
+
+
+class PublicationSchema(Schema):
+    """What became of a candidate."""
+
+    model: str
+    version: int
+    refused_by: list[str] = Field(description="The checks of the gate that it did not pass.")
+
+
+@router.post(
+    "/v1/training-runs/{id}/publication",
+    status_code=201,
+    summary="Publish a candidate that the gate refused",
+    responses=guarded_responses(404, 409, 422, 503),
+)
+async def publish_refused(
+    id: RunPath,
+    body: PublicationRequestSchema,
+    response: Response,
+    services: ControlDependency,
+    caller: OperateCaller,
+) -> PublicationSchema:
+    """It becomes a version that answers only when somebody promotes it. Asked again: the same version."""
+    row, version = await services.overruling.publish(id)
+    gate = await services.training.decision(row)
+    refused_by = [str(check.name) for check in gate.failed] if gate else []
+    detail = {"run": row.id, "version": version, "refused_by": refused_by}
+    await services.audit.record(caller, "run.publish", row.model, detail, body.reason)
+    response.headers["Location"] = f"/v1/models/{row.model}/versions/{version}"
+    return PublicationSchema(model=row.model, version=version, refused_by=refused_by)
+
+
 @router.delete(
     "/v1/training-runs/{id}",
     status_code=202,

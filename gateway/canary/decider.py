@@ -25,6 +25,7 @@ from gateway.notifications.notifier import Notifier
 from gateway.ports.canary import SIGNALS, Arms, Outcome, Trial, Trials
 from gateway.ports.moments import microseconds_now
 from gateway.ports.training import Runs
+from gateway.rollouts import rules
 from gateway.rollouts.operations import RolloutChange, changed, promoted_by_itself, without_canary
 from gateway.rollouts.service import RolloutService
 from gateway.rollouts.state import ModelState
@@ -168,6 +169,8 @@ class Decider:
         if version is None or version not in state.versions or version in state.failed:
             return
         if version <= rollout.stable or version == rollout.previous_stable:
+            return
+        if rules.reason_to_wait((await self._rollouts.card_of(state.name, version)).card):
             return
         if not await self._trials.tried(state.name, version):
             change = RolloutChange(canary=version, canary_share=self._settings.share)

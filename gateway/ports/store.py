@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from contract.records import ModelCard, Rollout
@@ -30,6 +31,9 @@ class ModelStore(Protocol):
 
     def card(self, model: str, version: int) -> ModelCard:
         """The card of a version. Raises CardError."""
+
+    def publish(self, candidate: Path, model: str, run_id: str) -> int:
+        """Make a run's candidate visible by one rename; once, however often asked. Raises StoreError."""
 
     def delete_version(self, model: str, version: int) -> None:
         """Take a version away, at once for every reader. Raises StoreError."""

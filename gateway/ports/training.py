@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from contract.records import Preset, Problem, RunState, Start, TrainingResult, TrainingSpec
@@ -186,6 +187,9 @@ class RunFolders(Protocol):
 
     def progress(self, run_id: str, start: int, limit: int) -> ProgressPart:
         """Up to `limit` bytes from byte `start` on; a file shorter than `start` is read anew from 0."""
+
+    def candidate(self, run_id: str) -> Path | None:
+        """The folder of the candidate that the run made; None when there is none, or no longer."""
 
     def has_progress(self, run_id: str) -> bool:
         """True once the trainer has told anything."""

@@ -57,7 +57,7 @@ class VersionRetention:
     async def _outdated(self, stored: StoredModel) -> list[int]:
         if stored.error or stored.rollout is None:
             return []
-        config = await asyncio.to_thread(self._store.read_config)
+        config = await asyncio.to_thread(self._store.read_config, stored.name)
         named = {*stored.rollout.loaded, *rules.versions_in(config, stored.name)}
         return outdated(stored.versions, self._keep, named)
 

@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.text_format import ParseError
 
 from contract import tfserving_api as api
-from contract.records import Rollout, now
+from contract.records import ModelCard, Rollout, now
 from contract.tfserving_api import ModelVersionState
 from gateway.ports.serving import VersionStatus
 
@@ -59,6 +59,16 @@ def next_version(rollout: Rollout, versions: Sequence[int], failed: Collection[i
     if rollout.policy == "follow-latest" and rollout.stable is not None and newest > rollout.stable:
         return newest
     return None
+
+
+def reason_to_wait(card: ModelCard) -> str:
+    """Why this version answers only when a person says so; empty when it may come by itself."""
+    if card.gate is not None and not card.gate.passed:
+        failed = ", ".join(check.name for check in card.gate.failed)
+        return f"the promotion gate refused it ({failed})"
+    if card.lineage is not None and card.lineage.spec.base == "none":
+        return "it was trained without base data, so it was judged on uploads alone"
+    return ""
 
 
 def judge(version: int, statuses: Mapping[str, Mapping[int, VersionStatus]]) -> Verdict:

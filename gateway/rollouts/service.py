@@ -210,6 +210,7 @@ class RolloutService:
                 state.loading = self._start_loading(stored.rollout.stable)  # is it as good as it was?
         state.versions = list(stored.versions)
         state.failed = {version: why for version, why in state.failed.items() if version in stored.versions}
+        state.waiting = {version: why for version, why in state.waiting.items() if version in stored.versions}
         if stored.error and stored.error != state.error:
             log.error("rollout cannot be read", extra={"model": state.name, "reason": stored.error})
         state.error = stored.error
@@ -238,19 +239,31 @@ class RolloutService:
         if state.error or (state.loading and state.loading.version in state.versions):
             return
         state.loading = None
-        version = rules.next_version(state.rollout, state.versions, set(state.failed))
+        version = self._next_version(state)
         if version is None:
             return
         if rules.has_stable(state.rollout, state.versions, set(state.failed)):
             try:
-                await asyncio.to_thread(self._store.card, state.name, version)
+                card = await asyncio.to_thread(self._store.card, state.name, version)
             except CardError as error:
                 await self._give_up(state, version, str(error))
+                return
+            if version != state.rollout.promoting and (reason := rules.reason_to_wait(card)):
+                state.waiting[version] = reason
+                log.info(
+                    "version waits for a person",
+                    extra={"model": state.name, "version": version, "reason": reason},
+                )
                 return
         else:
             await self._move_stable(state, version)  # nothing answers that could be disturbed
         state.loading = self._start_loading(version)
         log.info("version is loading", extra={"model": state.name, "version": version})
+
+    @staticmethod
+    def _next_version(state: ModelState) -> int | None:
+        refused = {*state.failed, *(set(state.waiting) - {state.rollout.promoting})}
+        return rules.next_version(state.rollout, state.versions, refused)
 
     def _start_loading(self, version: int) -> Loading:
         return Loading(version, asyncio.get_running_loop().time() + self._load_timeout)
@@ -301,7 +314,7 @@ class RolloutService:
         """Unless someone has decided otherwise meanwhile."""
 
         def decide(state: ModelState) -> Rollout:
-            is_next = rules.next_version(state.rollout, state.versions, set(state.failed)) == version
+            is_next = self._next_version(state) == version
             return rules.moved(state.rollout, version, state.versions) if is_next else state.rollout
 
         await self._update(state.name, decide)

@@ -29,6 +29,8 @@ class ModelState:
     versions: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     """Versions that could not be brought to answer, and why; tried again after a restart."""
+    waiting: dict[int, str] = field(default_factory=dict)
+    """Versions that a person must promote, and why."""
     loading: Loading | None = None
     served: ServedVersion | None = None
     answering: dict[int, ServedVersion] = field(default_factory=dict)

@@ -32,6 +32,7 @@ class TrainingRoom:
     schedules: ScheduleService
     control: Control
     rows: Runs
+    folders: FileRunFolders
 
 
 @asynccontextmanager
@@ -55,7 +56,7 @@ async def training_room(
 
     task = asyncio.create_task(follow())
     try:
-        yield TrainingRoom(training, schedules, control, runs)
+        yield TrainingRoom(training, schedules, control, runs, folders)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -189,6 +189,10 @@ class AsyncClient:
         """Ask a run to end."""
         return await self.send(calls.cancel_run(name))
 
+    async def publish_refused(self, name: str, reason: str) -> answers.Publication:
+        """Publish the candidate that the gate refused; it answers only when somebody promotes it."""
+        return await self.send(calls.publish_refused(name, reason))
+
     async def triggers(self) -> answers.Triggers:
         """What would start a run by itself, and whether one may start now."""
         return await self.send(calls.triggers())

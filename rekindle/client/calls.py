@@ -327,6 +327,12 @@ def cancel_run(name: str) -> Call[answers.Run]:
     return Call(answers.Run, "DELETE", _path("training-runs", name), is_repeatable=False)
 
 
+def publish_refused(name: str, reason: str) -> Call[answers.Publication]:
+    """A second time gives the same version."""
+    path = _path("training-runs", name, "publication")
+    return Call(answers.Publication, "POST", path, {"json": {"reason": reason}})
+
+
 def triggers() -> Call[answers.Triggers]:
     """What would start a run by itself, and whether one may start now."""
     return Call(answers.Triggers, "GET", "/v1/triggers")

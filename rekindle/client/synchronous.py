@@ -187,6 +187,10 @@ class Client:
         """Ask a run to end."""
         return self.send(calls.cancel_run(name))
 
+    def publish_refused(self, name: str, reason: str) -> answers.Publication:
+        """Publish the candidate that the gate refused; it answers only when somebody promotes it."""
+        return self.send(calls.publish_refused(name, reason))
+
     def triggers(self) -> answers.Triggers:
         """What would start a run by itself, and whether one may start now."""
         return self.send(calls.triggers())

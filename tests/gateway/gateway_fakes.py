@@ -302,6 +302,8 @@ class FakeModelStore:
         self.rollouts: dict[str, Rollout] = {}
         self.bad_cards: set[tuple[str, int]] = set()
         self.config = ""
+        self.own_configs: dict[str, str] = {}
+        """models.config of each model by itself."""
         self.config_history: list[str] = []
 
     def scan(self) -> Sequence[StoredModel]:
@@ -321,9 +323,12 @@ class FakeModelStore:
     def write_rollout(self, rollout: Rollout) -> None:
         self.rollouts[rollout.model] = rollout
 
-    def read_config(self) -> str:
-        return self.config
+    def read_config(self, model: str | None = None) -> str:
+        return self.config if model is None else self.own_configs.get(model, "")
 
-    def write_config(self, text: str) -> None:
+    def write_config(self, text: str, model: str | None = None) -> None:
+        if model is not None:
+            self.own_configs[model] = text
+            return
         self.config = text
         self.config_history.append(text)

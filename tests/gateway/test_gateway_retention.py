@@ -70,7 +70,8 @@ async def test_what_the_rollout_and_the_servers_name_stays(tmp_path: Path) -> No
     scene = Scene(tmp_path)
     scene.write(previous_stable=2, canary=8, shadow=4, pinned=[1])
     entry = rules.ConfigEntry("shades", [3, 7], Rollout(model="shades", stable=7))
-    scene.store.write_config(rules.config_text([entry], set(), "", "/models"))
+    for model in (None, "shades"):  # all models together, and each by itself
+        scene.store.write_config(rules.config_text([entry], set(), "", "/models"), model)
     assert await scene.versions() == [1, 2, 3, 4, 7, 8]
     assert scene.gone == [5, 6]
     assert not list((tmp_path / "shades").glob(".trash*"))
