@@ -26,7 +26,10 @@ ALLOWED = {
         "pods/log [] [get]",
     ],
     "prometheus": ["pods [] [get list watch]"],
-    "metrics-adapter": [],
+    "metrics-adapter": [
+        "subjectaccessreviews.authorization.k8s.io [] [create]",
+        "tokenreviews.authentication.k8s.io [] [create]",
+    ],
 }
 RULE = re.compile(r"(\S+) +\[] +\[(.*?)] +\[(.*?)]$")
 """Resource, names and verbs in a line of `kubectl auth can-i --list`."""
