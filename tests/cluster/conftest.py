@@ -123,7 +123,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Keep what the cluster says when a test fails."""
     report = yield
     found = getattr(item, "funcargs", {}).get("stack")
-    if call.when == "call" and call.excinfo is not None and found is not None:
+    if report.failed and found is not None:
         print(f"kept: {found.namespace.keep(item.name)}")
     return report
 

@@ -109,7 +109,7 @@ def json_labels(namespace: Namespace) -> list[str]:
 @pytest.fixture(scope="module")
 def shades(stack: Stack) -> str:
     """A dataset of two classes."""
-    upload(stack.namespace, "shades", ["dark", "light"], 40)
+    upload(stack.namespace, "shades", ["dark", "light"], 80)
     return "shades"
 
 

@@ -31,6 +31,7 @@ class Timeline:
         self._began = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._old = {pod["metadata"]["name"] for pod in namespace.ready("model-server")}
         self.steps: list[str] = []
         self.first_answer: dict[str, float] = {}
 
@@ -51,9 +52,10 @@ class Timeline:
         hpa = self._namespace.get("hpa", DEPLOYMENT)
         servers = self._namespace.pods("model-server")
         ready = {pod["status"].get("podIP", ""): since(pod, "Ready") for pod in servers}
+        new = [pod["status"].get("podIP", "") for pod in servers if pod["metadata"]["name"] not in self._old]
         [gateway] = self._namespace.pods("gateway-predict")
         page = self._namespace.of_pod(gateway["metadata"]["name"], 9000, "/metrics")
-        for address in filter(ready.get, ready):
+        for address in filter(ready.get, new):
             has_answered = f'outcome="answered",replica="{address}:8500"' in page
             if has_answered and address not in self.first_answer:
                 passed = datetime.now(UTC) - datetime.fromisoformat(ready[address])

@@ -18,9 +18,9 @@ ENDED = ("succeeded", "rejected", "failed", "cancelled")
 
 
 def upload() -> None:
-    """Twenty-four pictures of two classes."""
+    """A hundred and sixty pictures of two classes, enough to set some aside for validation."""
     for label, colour in (("warm", (220, 90, 40)), ("cold", (40, 90, 220))):
-        body, kind = form([picture(*colour) for _ in range(12)], "images", label=label)
+        body, kind = form([picture(*colour) for _ in range(80)], "images", label=label)
         call("POST", f"{control}/v1/datasets/{name}/examples", body, kind)
 
 
