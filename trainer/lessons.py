@@ -1,9 +1,9 @@
 """What each epoch of a fine-tune shows, and what the network shall answer.
 
 New examples are shown several times, replayed ones once; where the pictures have changed as a whole
-(trainer.shift), half of the replayed ones once more as they would look now. For replayed pictures the answer to
-learn is mostly the parent's own, which holds what it knows better than the labels of a sample do (Buzzega
-and others, "Dark experience for general continual learning", 2020).
+(trainer.shift), half of the replayed ones once more as they would look now. For replayed pictures the
+answer to learn is mostly the parent's own, which holds what it knows better than the labels of a sample do
+(Buzzega and others, "Dark experience for general continual learning", 2020).
 """
 
 from __future__ import annotations
