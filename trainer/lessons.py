@@ -1,15 +1,15 @@
 """What each epoch of a fine-tune shows, and what the network shall answer.
 
 New examples are shown several times, replayed ones once; where the pictures have changed as a whole
-(trainer.shift), the replayed ones once more as they would look now. For replayed pictures the answer to
-learn is mostly the parent's own, which holds what it knows better than the labels of a sample do (Buzzega
-and others, "Dark experience for general continual learning", 2020).
+(trainer.shift), half of the replayed ones once more as they would look now. For replayed pictures the
+answer to learn is mostly the parent's own, which holds what it knows better than the labels of a sample do
+(Buzzega and others, "Dark experience for general continual learning", 2020).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -61,7 +61,8 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
     shift = _shift(new, old, logits, answer, known)
     parts = [(old, replayed)]
     if shift is not None:
-        parts.append((Examples(shift.apply(old.images), old.truth, old.paths, old.digests), replayed))
+        half = old.at(range(0, len(old), 2))
+        parts.append((replace(half, images=shift.apply(half.images)), replayed[::2]))
     shown = _times(len(new), sum(len(part) for part, _ in parts))
     parts += [(new, smoothed[new.truth])] * shown
     parts *= max(1, MINIMUM_EPOCH // sum(len(part) for part, _ in parts))

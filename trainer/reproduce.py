@@ -20,6 +20,7 @@ from contract.records import Evaluation, Lineage, ModelCard, TrainingSpec
 from trainer import data, stable, uploads
 from trainer.candidate import make_candidate
 from trainer.errors import DataError, ParentError, TrainerError
+from trainer.folders import Folders
 from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.run import fitted_candidate
@@ -90,6 +91,7 @@ def reproduce(
 def _plan(version: Path, card: ModelCard, lineage: Lineage, spec: TrainingSpec) -> Plan:
     """The plan of the first time, from the card and the list of uploads."""
     known = uploads.seen_by(version)
+    _check_uploads(version, known, Folders(Path(spec.data)))
     parent = None
     if card.parent_version is not None:
         parent = stable.read_parent(layout.ModelPaths(Path(spec.models), spec.model), card.parent_version)
@@ -107,6 +109,16 @@ def _plan(version: Path, card: ModelCard, lineage: Lineage, spec: TrainingSpec) 
         new=sorted(known - uploads.seen_by(parent.folder)) if parent else sorted(known),
         base_examples=lineage.base_examples,
     )
+
+
+def _check_uploads(version: Path, known: frozenset[str], folders: Folders) -> None:
+    """Before minutes are spent: what was deleted cannot be trained on again."""
+    files = [*folders.training_files(folders.labels), *folders.test_files(folders.labels)]
+    if gone := sorted(known - uploads.listed(files)):
+        raise DataError(
+            f"{len(gone)} of the {len(known)} uploads that {version} has seen are gone from {folders.root}, "
+            f"the first is {gone[0]}; it cannot be made again"
+        )
 
 
 def _have_same_weights(first: Path, again: Path) -> bool:

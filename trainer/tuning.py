@@ -24,13 +24,13 @@ from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.replay import Mixture, load_mixture
 
-EPOCHS = 3
+EPOCHS = 4
 MINIMUM_SHOWN = 20_000
 """Pictures of all epochs together; with little data there are more epochs."""
-RATE_SHARE = 0.05
+RATE_SHARE = 0.03
 """Of the preset's learning rate and weight decay, where FULL_SHOWN pictures are shown or more. With fewer the
 rate is higher, so that the weights can go as far, up to MAXIMUM_RATE_SHARE."""
-FULL_SHOWN = 60_000
+FULL_SHOWN = 100_000
 MAXIMUM_RATE_SHARE = 0.3
 MAY_LOSE = 0.5
 """Of the gate's tolerance, on old validation pictures."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Workshop
 from drawing import COLOURS, picture
 from learning import YELLOW, Service
 
 from contract.layout import UPLOADS, is_upload, sha256_of, walk_files
 from contract.records import RunState
+from trainer.__main__ import main
 from trainer.uploads import seen_by
 
 pytestmark = pytest.mark.tensorflow
@@ -140,17 +139,20 @@ def test_uploads_alone_are_judged_on_uploads(service: Service, tmp_path: Path) -
     assert {check.name for check in result.gate.failed} >= {"enough_data"}
 
 
-def test_reproduce_makes_the_version_again(service: Service) -> None:
-    """By the command line: the same examples, and the same answers; also after more was uploaded."""
+def test_reproduce_makes_the_version_again(
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same examples and the same answers, also after more was uploaded; not when one is gone."""
+    monkeypatch.setenv("COLUMNS", "200")
     service.upload_each(15)
     assert service.train("tuned").version == 2
     service.upload_each(9, first_seed=80_000)
-    shop = Workshop(service.root, service.data)
-    version = str(service.model.version(2))
-    code, output = shop.call("reproduce", version, "--runs", str(service.root / "again"))
-    assert code == 0, output
-    assert "\nreproduced" in output
+    command = ["reproduce", str(service.model.version(2)), "--runs", str(service.root / "again")]
+    assert main(command) == 0
+    assert "\nreproduced" in capsys.readouterr().out
     assert service.model.versions() == [1, 2]
-    shutil.rmtree(service.data / "train" / "red")
-    code, output = shop.call("reproduce", version, "--runs", str(service.root / "again"))
-    assert code == 1, output
+    for path in (service.data / "train" / "red").iterdir():
+        if is_upload(path.name):
+            path.unlink()
+    assert main(command) == 1
+    assert "cannot be made again" in capsys.readouterr().err
