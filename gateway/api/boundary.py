@@ -9,7 +9,6 @@ import logging
 import re
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import logs
 from gateway.api import problems
 from gateway.api.headers import header
+from gateway.ids import new_id
 from gateway.metrics import Metrics
 from gateway.statistics.counter import ActivityCounter
 
@@ -97,7 +97,7 @@ class Boundary:
 def _request_id(scope: Scope) -> str:
     """The caller's id if it is harmless, else a new one."""
     given = header(scope, HEADER)
-    return given if given and _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given if given and _REQUEST_ID.fullmatch(given) else new_id()
 
 
 def _internal(scope: Scope) -> Any:

@@ -8,7 +8,6 @@ A model takes its images as `images` (UINT8, [N, height, width, 3]), or whole en
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -26,6 +25,7 @@ from gateway.api.services import Services, services_of
 from gateway.api.tensors import InferenceRequest, OutputRequest, OutputTensor
 from gateway.errors import MalformedBodyError, TooLargeError
 from gateway.history.recorder import Remembered
+from gateway.ids import new_id
 from gateway.rollouts.routing import Address
 from gateway.serving.prediction import Picture
 
@@ -99,7 +99,7 @@ async def _infer(request: Request, address: Address) -> Response:
             scored = await _from_tensor(request, address, asked, raws[0], card)
     version, labels, rows = scored
     outputs = [(_output(output.name, rows, labels), asked.wants_binary(output)) for output in wanted]
-    head: dict[str, Any] = {"model_name": model, "model_version": str(version), "id": asked.id or uuid4().hex}
+    head: dict[str, Any] = {"model_name": model, "model_version": str(version), "id": asked.id or new_id()}
     content, json_length = tensors.answer(head, outputs)
     if json_length is None:
         return Response(content, media_type="application/json")
@@ -142,7 +142,7 @@ async def _from_tensor(
     for row in answer.rows:
         services.recorder.remember(
             Remembered(
-                id=uuid4().hex,
+                id=new_id(),
                 model=model,
                 version=answer.version,
                 role=route.role,

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
-from uuid import uuid4
 
 from contract import images
 from contract.records import ImageSpec
@@ -25,6 +24,7 @@ from gateway.errors import (
     TooLargeError,
     VersionNotServedError,
 )
+from gateway.ids import new_id
 from gateway.metrics import Metrics
 from gateway.ports.drift import Watcher
 from gateway.ports.serving import ServedVersion
@@ -290,13 +290,13 @@ def _items(
     return [
         _answered(picture, next(rows), labels, top_k)
         if isinstance(image, bytes)
-        else Item(uuid4().hex, picture.filename, (), image)
+        else Item(new_id(), picture.filename, (), image)
         for picture, image in zip(pictures, decoded, strict=True)
     ]
 
 
 def _answered(picture: Picture, row: Sequence[float], labels: Sequence[str], top_k: int) -> Item:
-    return Item(uuid4().hex, picture.filename, _ranked(row, labels, top_k), scores=row)
+    return Item(new_id(), picture.filename, _ranked(row, labels, top_k), scores=row)
 
 
 def _ranked(row: Sequence[float], labels: Sequence[str], top_k: int) -> list[Classification]:
