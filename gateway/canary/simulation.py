@@ -115,7 +115,7 @@ def main() -> None:
             "found": false,
         },
         f"rolled back within {options.within_seconds} s": [
-            _line(replace(plan, seconds=10 * within, canary_wrong=plan.wrong + points), settings, within)
+            _line(replace(plan, seconds=4 * within, canary_wrong=plan.wrong + points), settings, within)
             | {"points of accuracy lost": points}
             for points in DIFFERENCES
         ],
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def _line(plan: Plan, settings: CanarySettings, within: int) -> dict[str, float | None]:
-    courses = 300
+    courses = 200
     _, seconds = share_rolled_back(plan, settings, courses, seed=2)
     return {
         "share": round(sum(end <= within for end in seconds) / courses, 3),

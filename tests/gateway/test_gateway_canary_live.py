@@ -17,6 +17,7 @@ from training_harness import gateway_settings
 
 from contract import layout, values
 from contract.records import Rollout, RunState, TrainingSpec
+from gateway.canary import tally
 from gateway.ports.canary import Evidence, Table, Trial
 from gateway.ports.moments import microseconds_now
 from gateway.ports.training import RunEnd, RunRow
@@ -28,6 +29,13 @@ ROLLOUT = "/v1/models/shades/rollout"
 CANARY = "/v1/models/shades/canary"
 QUICK = {"step_seconds": 0.05, "promote_after_seconds": 0.0, "promote_calls": 20}
 FOLLOWS = {"poll_seconds": 0.05, "lease_seconds": 1}
+
+
+@pytest.fixture(autouse=True)
+def _soon_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls warm a version up, and twenty make a threshold."""
+    monkeypatch.setattr(tally, "WARM_UP_CALLS", 2)
+    monkeypatch.setattr(tally, "CALLS_FOR_A_THRESHOLD", 20)
 
 
 @pytest.fixture
@@ -130,7 +138,7 @@ async def feed(gateway: RunningGateway, prediction: str, label: str) -> None:
 async def test_a_slow_canary_is_rolled_back(start_gateway: StartGateway, server: FakeModelServer) -> None:
     """Measured at stable's own calls."""
     gateway = await start_gateway(server, canary=QUICK, training=FOLLOWS)
-    for _ in range(130):
+    for _ in range(30):
         await gateway.predict(files={"images": picture()})
     trial = await begun(gateway)
     server.slow_version = (2, 0.3)
@@ -279,7 +287,7 @@ async def test_while_the_database_is_away_nothing_is_decided_and_nothing_is_lost
         trial = await begun(gateway)
         postgresql.stop()
         server.refuse_version = 2
-        while sum(version == 2 for _, version, _ in server.calls) < 50:
+        while sum(version == 2 for _, version, _ in server.calls) < 15:
             answer = await gateway.predict(files={"images": picture()})
             assert (answer.status_code, answer.json()["version"]) == (200, 1)
         assert gateway.services.rollouts.model("shades").rollout.canary == 2
