@@ -76,8 +76,8 @@ export class Schedules {
     return this.tryTo(() => api.post("/v1/schedules", { json: { model: this.view.app.model, cron: this.cron, preset: this.preset } }));
   }
 
-  change({ id, model, dataset, preset, epochs, seed, base, cron, enabled }) {
-    return this.tryTo(() => api.put(`/v1/schedules/${id}`, { json: { model, dataset, preset, epochs, seed, base, cron, enabled: !enabled } }));
+  change({ id, model, dataset, preset, epochs, seed, base, start, cron, enabled }) {
+    return this.tryTo(() => api.put(`/v1/schedules/${id}`, { json: { model, dataset, preset, epochs, seed, base, start, cron, enabled: !enabled } }));
   }
 
   remove({ id }) {
