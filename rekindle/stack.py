@@ -73,7 +73,7 @@ def _greeting(stack: Stack) -> str:
     model = model_names(stack.models)[0]
     return f"""
 Rekindle is running; Ctrl-C stops it.
-  gateway       {stack.url}  (API: {stack.url}/docs)
+  gateway       {stack.url}  (dashboard; API: {stack.url}/docs)
   model server  {HOST}:{stack.grpc_port} gRPC, http://{HOST}:{stack.rest_port} REST
   models        {stack.models}: {", ".join(model_names(stack.models))}
 

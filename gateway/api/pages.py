@@ -29,6 +29,8 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 ASK_AGAIN = {"Cache-Control": "no-cache"}
+MAY_BE_MISSING = ("/v1/drift", "/v1/triggers", "/v1/models/{model}/canary")
+"""Routes that the page asks for only where they are: a browser's console is no place for expected errors."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -80,7 +82,15 @@ async def show_dashboard(request: Request) -> Response:
         return Response(
             (await welcome()).model_dump_json(), media_type="application/json", headers={"Vary": "Accept"}
         )
-    return _answer(request, release().files[INDEX], ASK_AGAIN, "Accept, Accept-Encoding")
+    here = {getattr(route, "path", "") for route in request.app.routes}
+    index = _index(tuple(path for path in MAY_BE_MISSING if path in here))
+    return _answer(request, index, ASK_AGAIN, "Accept, Accept-Encoding")
+
+
+@cache
+def _index(offers: tuple[str, ...]) -> File:
+    """The page, which says what this gateway offers."""
+    return _file(INDEX, release().files[INDEX].content.replace(b"{offers}", " ".join(offers).encode()))
 
 
 @router.get("/dashboard/{digest}/{name:path}")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,15 +58,24 @@ def main() -> int:
     """Run, print; 1 when something grew."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--url", help="a running gateway; default: a stack of its own")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="rekindle-") as folder, running_stack(Path(folder)) as stack:
-        fill(stack.url)
-        with chromium() as browser, tab(browser, stack.url) as visit:
-            first, last, asked = soak(visit, options.hours * 3600)
+    with _served(options.url) as url, chromium() as browser, tab(browser, url) as visit:
+        first, last, asked = soak(visit, options.hours * 3600)
     print(f"{options.hours:g} hours of the page's time, {asked} requests")
     for name in ("heap_bytes", "nodes", "listeners", "open_requests"):
         print(f"{name:<14}{getattr(first, name):>12,} → {getattr(last, name):>12,}")
     return 0 if is_flat(first, last) else 1
+
+
+@contextmanager
+def _served(given: str | None) -> Iterator[str]:
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="rekindle-") as folder, running_stack(Path(folder)) as stack:
+        fill(stack.url)
+        yield stack.url
 
 
 def is_flat(first: Reading, last: Reading) -> bool:

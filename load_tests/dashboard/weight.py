@@ -54,10 +54,11 @@ def main() -> int:
     """Open, print; 1 when a page weighs more than the limit."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rows", type=int, default=0, help="of a made-up history; 0: a real, short one")
+    parser.add_argument("--url", help="a running gateway; default: a stack of its own")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit-kb", type=float, default=500)
     options = parser.parse_args()
-    with _served(options.rows) as url, chromium() as browser:
+    with _served(options.url, options.rows) as url, chromium() as browser:
         weights = {name: [_opened(browser, url, name) for _ in range(options.rounds)] for name in PAGES}
     print(_row(HEADS))
     for name, found in weights.items():
@@ -80,7 +81,10 @@ def _row(cells: Sequence[str]) -> str:
 
 
 @contextmanager
-def _served(row_count: int) -> Iterator[str]:
+def _served(given: str | None, row_count: int) -> Iterator[str]:
+    if given:
+        yield given
+        return
     with tempfile.TemporaryDirectory(prefix="rekindle-") as name:
         folder = Path(name)
         if not row_count:

@@ -93,6 +93,10 @@ function noteClock(date) {
   }
 }
 
+const offered = document.querySelector("meta[name=offers]")?.content.split(" ") ?? [];
+/** Has this gateway a route that not every one has? By its template, as in /openapi.json. */
+export const offers = (route) => offered.includes(route);
+
 const verb = (method) => (path, options) => request(method, path, options);
 export const api = { get: verb("GET"), post: verb("POST"), put: verb("PUT"), delete: verb("DELETE") };
 

@@ -1,7 +1,7 @@
 // Pictures of the data and of the model, each with what it says: every sentence is computed from the
 // numbers that are drawn, and says how many pictures they come from.
 
-import { api } from "../core/api.js";
+import { api, offers } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { link } from "../core/router.js";
 import { anchor, head } from "../parts/pieces.js";
@@ -9,7 +9,7 @@ import { empty, failure, loading } from "../parts/states.js";
 import { balanceFigure, mixFigure } from "./insights/balance.js";
 import { confidenceFigures } from "./insights/confidence.js";
 import { confusionFigure } from "./insights/confusion.js";
-import { driftFigure } from "./insights/drift.js";
+import { confidenceOverTime, driftFigure } from "./insights/drift.js";
 import { brightnessFigure, colourFigure, mapFigure, meanFigure } from "./insights/looks.js";
 import { Sample } from "./insights/sample.js";
 
@@ -50,8 +50,9 @@ async function gather(model, signal) {
   const stable = versions.find(({ role }) => role === "stable") ?? versions[0];
   const { card } = stable ? await api.get(`/v1/models/${model}/versions/${stable.version}`, { signal }) : { card: null };
   const dataset = datasets.find(({ name }) => name === model) ?? datasets[0] ?? null;
+  const drift = offers("/v1/drift") ? (await api.get("/v1/drift", { signal, query: { model, limit: 200 } })).models[0] : null;
   const use = stats.models.find((one) => one.model === model);
-  return { model, version: stable?.version ?? null, card, dataset, predictions, use };
+  return { model, version: stable?.version ?? null, card, dataset, predictions, use, drift };
 }
 
 function page(app, state, sample, again) {
@@ -67,6 +68,6 @@ function page(app, state, sample, again) {
     sample.state(),
     sample.isReady ? h("div", { class: "grid" }, meanFigure(sample), brightnessFigure(sample), colourFigure(sample), mapFigure(sample)) : null,
     h("h2", { class: "section" }, "How the pictures change"),
-    driftFigure(known),
+    h("div", { class: "grid" }, driftFigure(known), confidenceOverTime(known)),
   ];
 }

@@ -1,8 +1,8 @@
 // What the person on call looks at: what needs attention, how it fares, which version answers.
 
-import { api } from "../core/api.js";
+import { api, offers } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { now } from "../core/format.js";
+import { duration, now } from "../core/format.js";
 import { attention } from "../parts/attention.js";
 import { icon } from "../parts/icons.js";
 import { anchor, head, panel, segments } from "../parts/pieces.js";
@@ -27,6 +27,7 @@ export function open(visit) {
     rollout: visit.resource((signal) => (app.model ? api.get(`/v1/models/${app.model}/rollout`, { signal }) : null), SLOW_SECONDS),
     runs: visit.resource(ofModel("/v1/training-runs", { limit: 5 }), SLOW_SECONDS),
     queue: app.may("label") ? visit.resource(ofModel("/v1/labelling-queue", { limit: 1 }), SLOW_SECONDS) : null,
+    drift: app.model && offers("/v1/drift") ? visit.resource(async (signal) => (await api.get("/v1/drift", { signal, query: { model: app.model, limit: 100 } })).models[0] ?? null, SLOW_SECONDS) : null,
     audit: app.may("operate") ? visit.resource((signal) => api.get("/v1/audit", { signal, query: { limit: 6 } }), SLOW_SECONDS) : null,
   };
   const choose = (value) => {
@@ -36,9 +37,9 @@ export function open(visit) {
     visit.redraw();
   };
   visit.show(() => [
-    head("Overview", app.model ? `${app.model}, over all gateways; a few seconds late.` : "There is no model in the store yet.", segments("Time range", hours, RANGES, choose)),
+    head("Overview", app.model ? [`${app.model}, over all gateways, a few seconds late.`, seen.stats.value ? ` This one is up for ${duration(seen.stats.value.uptime_seconds)}.` : ""] : "There is no model in the store yet.", segments("Time range", hours, RANGES, choose)),
     attentionPanel(app, seen),
-    shown(seen.stats, (stats) => figures(stats, hours, app, seen.versions.value?.versions), { height: 118 }),
+    shown(seen.stats, (stats) => figures(stats, app, seen.versions.value?.versions, seen.drift), { height: 118 }),
     shown(seen.stats, (stats) => requestCharts(stats), { height: 280 }),
     h("div", { class: "grid uneven" }, panel("Versions and their share", shown(seen.stats, (stats) => versionTable(stats, seen.versions.value?.versions ?? [], seen.rollout.value, app.model))), panel("Replicas", shown(seen.ready, (ready) => replicaTable(ready, seen.versions.value?.versions ?? [])))),
     latest(app, seen.runs, seen.audit),

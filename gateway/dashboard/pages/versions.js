@@ -9,6 +9,7 @@ import { empty, notice, shown } from "../parts/states.js";
 import { roleBadge } from "./overview/tables.js";
 import { AuditLog } from "./versions/audit.js";
 import { VersionCard } from "./versions/card.js";
+import { CanaryPanel } from "./versions/canary.js";
 import { RolloutPanel } from "./versions/rollout.js";
 import { ShadowPanel } from "./versions/shadow.js";
 
@@ -32,6 +33,7 @@ export function open(visit) {
   };
   const rollout = new RolloutPanel(view);
   const shadow = new ShadowPanel(view);
+  const canary = new CanaryPanel(view);
   const audit = app.may("operate") ? new AuditLog(view) : null;
   visit.show(() => {
     settle(view);
@@ -39,6 +41,7 @@ export function open(visit) {
       head("Versions", `${app.model}: one version answers, its predecessor stays loaded, so that rolling back is one move.`),
       rollout.panel(),
       h("div", { class: "grid uneven" }, shown(view.versions, ({ versions }) => list(versions, view), { height: 220 }), h("div", { class: "stack" }, audit?.panel())),
+      canary.panel(),
       shadow.panel(),
       state.gone ? notice("warning", `Version ${state.gone} is no longer there: it was deleted while this page was open, or never existed. The list shows what there is.`) : null,
       state.card?.panel(),

@@ -1,6 +1,6 @@
 // What needs a person first, worst first, each with where to go: rules over what the API says.
 
-import { availability, count, many, percent } from "../core/format.js";
+import { availability, count, many, number, percent, time } from "../core/format.js";
 import { link } from "../core/router.js";
 
 export const OBJECTIVE = 0.999;
@@ -65,8 +65,9 @@ function lastRun(runs) {
 }
 
 function driftOf(drift) {
-  if (!drift?.is_drifting && drift?.state !== "drifting") return [];
-  return [item("warning", "Pictures differ from those the model was trained on", drift.detail ?? "See the drift picture.", link("insights"), "See drift")];
+  if (drift?.state !== "drifting") return [];
+  const [worst] = Object.entries(drift.history[0]?.parts ?? {}).sort(([, one], [, other]) => other - one)[0] ?? ["pictures"];
+  return [item("warning", "What is asked differs from what the model was made with", `Drift scores ${number(drift.score, 2)} and alarms at ${number(drift.threshold, 1)}, since ${time(drift.alarmed_since)}; most by ${worst.replaceAll("_", " ")}.`, link("insights"), "See drift")];
 }
 
 const waiting = (queue) =>

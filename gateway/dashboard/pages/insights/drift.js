@@ -1,17 +1,38 @@
 // How the answers change over the days that are remembered; and the gateway's own drift score where it has one.
 
-import { count, date, percent } from "../../core/format.js";
+import { count, date, many, number, percent, time } from "../../core/format.js";
 import { figure } from "../../charts/frame.js";
 import { lines } from "../../charts/lines.js";
 import { panel } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
 import { mean } from "./statistics.js";
 
+const NAMES = { classes: "the classes answered", confidence: "how sure the answers are", features: "how the pictures look" };
 const PARTS = 10;
 const ENOUGH = 40;
 
+/** The gateway's score of each full window against what the version was made with. */
+export function driftFigure({ drift }) {
+  if (!drift) return panel("Drift", empty("This gateway measures no drift", "Its answers over time are beside."));
+  if (drift.state === "unknown") return panel("Drift", empty("Drift is not known", `${drift.reason}.`));
+  if (!drift.history.length) return panel("Drift", empty("The first window is not full yet", `A window holds ${count(drift.window)} predictions; this one holds ${count(drift.live?.predictions ?? 0)}.`));
+  const windows = [...drift.history].reverse();
+  const at = ({ at: moment }) => new Date(moment).getTime();
+  const parts = Object.keys(windows.at(-1).parts);
+  const series = parts.map((part) => ({ name: NAMES[part] ?? part.replaceAll("_", " "), points: windows.map((window) => [at(window), window.parts[part] ?? null]) }));
+  return panel("Drift", figure(null, driftSentence(drift, windows), lines(series, { label: "Drift score of each window by what it is computed from; the dashed line alarms", isTime: true, from: 0, mark: drift.threshold, format: (value) => number(value, 1) }), { names: series.map(({ name }) => name), heads: ["Window", "Predictions", "Score"], rows: drift.history.slice(0, 20).map((window) => [time(window.at), count(window.predictions), number(window.score, 2)]) }));
+}
+
+function driftSentence(drift, windows) {
+  const above = windows.filter(({ score }) => score >= drift.threshold).length;
+  const [part, value] = Object.entries(windows.at(-1).parts).sort(([, one], [, other]) => other - one)[0];
+  const expected = drift.false_alarms * windows.length;
+  const told = `${above} of ${many(windows.length, "window")} of ${count(drift.window)} predictions alarmed, where chance alone makes about ${number(expected, 1)}.`;
+  return `${told} The latest scores ${number(drift.score, 2)}, most by ${NAMES[part] ?? part.replaceAll("_", " ")} (${number(value, 2)}); at ${number(drift.threshold, 1)} it alarms.`;
+}
+
 /** Confidence over the latest answers, in equal parts: a model that meets new pictures grows unsure. */
-export function driftFigure({ predictions }) {
+export function confidenceOverTime({ predictions }) {
   const answered = predictions.filter(({ classifications }) => classifications.length).reverse();
   if (answered.length < ENOUGH) return panel("Confidence over time", empty("Too few answers to see a change", `${count(answered.length)} answers are remembered; ${ENOUGH} are needed.`));
   const size = Math.ceil(answered.length / PARTS);

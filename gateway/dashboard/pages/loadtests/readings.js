@@ -1,7 +1,7 @@
 // Which lists of a result are tables of measurements, and what their columns are: words and settings to
 // choose by, numbers to draw. No format is prescribed but that a measurement is one flat object.
 
-const SETTINGS = ["users", "connections", "clients", "replicas", "batch", "workers", "threads", "rounds", "requests", "cpu", "cores"];
+const SETTINGS = ["users", "arrivals", "connections", "clients", "replicas", "batch", "workers", "threads", "rounds", "requests", "cpu", "cores"];
 const ACROSS = ["users", "clients", "connections", "replicas", "batch"];
 const MAIN = /per_second|a_second|rps|throughput/;
 const TIME = /_ms$|milliseconds/;

@@ -16,7 +16,7 @@ const DRAWN = 2;
 const shownNumber = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number(value, Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2) : String(value));
 
 export function resultView(name, { content, tables }, choices, redraw) {
-  return h("div", { class: "stack", "data-key": `result-${name}` }, origin(content), tables.map((one) => measured(name, one, choices, redraw)));
+  return h("div", { class: "stack", "data-key": `result-${name}` }, origin(content), said(content), tables.map((one) => measured(name, one, choices, redraw)));
 }
 
 /** Of settings that vary the first value, when all together would be too many lines to tell apart. */
@@ -25,6 +25,12 @@ function usual(one, varied) {
   const fixed = lines > MOST_LINES ? varied.filter((column) => one.settings.includes(column) || column !== varied[0]) : [];
   return Object.fromEntries(fixed.map((column) => [column, String(one.rows[0][column])]));
 }
+
+/** What the measurement itself concludes, where it does. */
+const said = ({ interpretation, note }) => {
+  const sentences = [...(Array.isArray(interpretation) ? interpretation : [interpretation]), note].filter((one) => typeof one === "string" && one);
+  return sentences.length ? panelWith("What it says", {}, h("ul", { class: "said" }, sentences.map((one) => h("li", { class: "wrap" }, one)))) : null;
+};
 
 /** What it was measured on. */
 function origin(content) {

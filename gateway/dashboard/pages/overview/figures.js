@@ -1,7 +1,7 @@
 // The figures of the range and their lines over time.
 
 import { h } from "../../core/dom.js";
-import { availability, count, duration, many, milliseconds, number, percent, perSecond, short } from "../../core/format.js";
+import { availability, count, many, milliseconds, number, percent, perSecond, short, time } from "../../core/format.js";
 import { figure } from "../../charts/frame.js";
 import { lines, spark } from "../../charts/lines.js";
 import { OBJECTIVE } from "../../parts/attention.js";
@@ -23,7 +23,7 @@ export function series(stats) {
 
 const total = (point) => point.answered + point.refused + point.failed;
 
-export function figures(stats, hours, app, versions = []) {
+export function figures(stats, app, versions = [], drift = null) {
   const { requests } = stats;
   const steps = series(stats);
   const seconds = stats.series.step_seconds;
@@ -40,8 +40,19 @@ export function figures(stats, hours, app, versions = []) {
     tile("Latency of 95 in 100", milliseconds(requests.latency_ms.p95), `median ${milliseconds(p50)}, 99 of 100 ${milliseconds(p99)}`, spark(latency, { tone: "two" })),
     tile("Errors", count(requests.failed), `failed; ${many(requests.refused, "request")} refused`, spark(errors, { tone: "four" }), requests.failed ? "bad" : null),
     accuracyTile(stats, app.model, versions),
-    tile("Uptime", duration(stats.uptime_seconds), "of the process that answers"),
+    driftTile(drift),
   );
+}
+
+/** The score of the latest full window; at 1 it alarms. */
+function driftTile(drift) {
+  if (!drift) return tile("Drift", "–", "this gateway measures none");
+  const found = drift.value;
+  if (!found) return tile("Drift", "–", drift.error ? drift.error.message : "asking …");
+  if (found.state === "unknown") return tile("Drift", "–", found.reason);
+  if (found.score === null) return tile("Drift", "–", `waits for ${count(found.window)} predictions; ${count(found.live?.predictions ?? 0)} so far`);
+  const detail = found.state === "drifting" ? `alarm since ${time(found.alarmed_since)}` : `alarms at ${number(found.threshold, 1)}; windows of ${many(found.window, "prediction")}`;
+  return tile("Drift", number(found.score, 2), detail, spark([...found.history].reverse().map(({ at, score }) => [new Date(at).getTime(), score]), { tone: "three" }), found.state === "drifting" ? "warning" : null);
 }
 
 function availabilityTile(stats) {

@@ -1,8 +1,8 @@
 // Runs that start by the clock.
 
-import { api } from "../../core/api.js";
+import { api, offers } from "../../core/api.js";
 import { h } from "../../core/dom.js";
-import { time } from "../../core/format.js";
+import { count, many, time } from "../../core/format.js";
 import { badge, button, field, panelWith, select } from "../../parts/pieces.js";
 import { empty, notice, shown } from "../../parts/states.js";
 
@@ -12,6 +12,18 @@ export class Schedules {
   constructor(view) {
     Object.assign(this, { view, isOpen: false, cron: USUAL[0][0], preset: "default", error: null });
     this.list = view.visit.resource((signal) => api.get("/v1/schedules", { signal }), 30);
+    this.triggers = offers("/v1/triggers") ? view.visit.resource((signal) => api.get("/v1/triggers", { signal }), 15) : null;
+  }
+
+  /** What starts a run by itself beside the clock, and what holds every run back. */
+  triggersText() {
+    const found = this.triggers?.value?.models.find(({ model }) => model === this.view.app.model);
+    if (!found) return null;
+    const wanted = found.corrections_wanted ? `A run starts by itself after ${many(found.corrections_wanted, "correction")}; there are ${count(found.corrections)} since the last one.` : `Corrections start no run by themselves; there are ${count(found.corrections)} since the last one.`;
+    const drift = found.starts_on_drift ? ` Drift starts one, too${found.is_drifting ? ", and there is drift now" : ""}.` : "";
+    const budget = found.runs_per_day ? ` ${count(found.runs_today)} of at most ${many(found.runs_per_day, "run")} a day began in the last 24 hours.` : "";
+    const waits = found.next_run_at ? ` The next may start at ${time(found.next_run_at)} (${found.waits_for === "budget" ? "the budget" : "cooling down"}).` : "";
+    return h("div", { class: "stack" }, h("p", { class: "soft" }, wanted, drift, budget, waits), found.refusal ? notice("warning", `Last refused ${time(found.refusal.at)}, asked by ${found.refusal.cause}: ${found.refusal.reason}`) : null);
   }
 
   panel() {
@@ -20,6 +32,7 @@ export class Schedules {
     return panelWith(
       "Schedules",
       { actions: app.may("operate") && app.model ? button(this.isOpen ? "Close" : "Add", toggle, { tone: "small", "aria-expanded": String(this.isOpen) }) : null },
+      this.triggersText(),
       this.isOpen ? this.form() : null,
       shown(this.list, ({ schedules }) => (schedules.length ? h("ul", { class: "imports" }, schedules.map((one) => this.item(one))) : this.isOpen ? null : empty("Nothing is scheduled", "A schedule retrains by itself, for instance every night.")), { height: 80 }),
     );
@@ -63,8 +76,8 @@ export class Schedules {
     return this.tryTo(() => api.post("/v1/schedules", { json: { model: this.view.app.model, cron: this.cron, preset: this.preset } }));
   }
 
-  change({ id, model, dataset, preset, epochs, seed, base, cron, enabled }) {
-    return this.tryTo(() => api.put(`/v1/schedules/${id}`, { json: { model, dataset, preset, epochs, seed, base, cron, enabled: !enabled } }));
+  change({ id, model, dataset, preset, epochs, seed, base, start, cron, enabled }) {
+    return this.tryTo(() => api.put(`/v1/schedules/${id}`, { json: { model, dataset, preset, epochs, seed, base, start, cron, enabled: !enabled } }));
   }
 
   remove({ id }) {

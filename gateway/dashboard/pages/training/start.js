@@ -6,6 +6,11 @@ import { count, duration, many } from "../../core/format.js";
 import { field, panelWith, select } from "../../parts/pieces.js";
 import { notice } from "../../parts/states.js";
 
+const STARTS = [
+  ["auto", "whatever suits the news"],
+  ["stable", "the stable version's weights"],
+  ["none", "nobody's weights: in full"],
+];
 const PRESETS = [
   ["tiny", "Tiny", "seconds; learns colours and coarse shapes, to try things out"],
   ["default", "Default", "some minutes; for most data"],
@@ -14,7 +19,7 @@ const PRESETS = [
 
 export class StartForm {
   constructor(view) {
-    Object.assign(this, { view, preset: "default", dataset: null, model: null, epochs: "", base: null, error: null, isSending: false });
+    Object.assign(this, { view, preset: "default", dataset: null, model: null, epochs: "", base: null, begin: "auto", error: null, isSending: false });
   }
 
   get found() {
@@ -34,7 +39,7 @@ export class StartForm {
         "form",
         { class: "stack", onsubmit: (event) => { event.preventDefault(); this.start(model, name); } },
         h("fieldset", { class: "presets" }, h("legend", { class: "hidden" }, "Preset"), PRESETS.map((preset) => this.choice(preset))),
-        h("div", { class: "fields" }, this.modelField(model), field("Dataset", select(name, this.found.map((one) => [one.name, `${one.name} (${count(one.examples)})`]), (value) => { this.dataset = value; this.view.visit.redraw(); }, { required: true })), field("Epochs", h("input", { type: "number", min: 1, max: 10_000, placeholder: "As the preset", value: this.epochs, oninput: (event) => (this.epochs = event.target.value) })), field("Learn from", select(this.base ?? this.usualBase(chosen), [["dataset", "base data and uploads"], ["none", "uploads alone"]], (value) => { this.base = value; this.view.visit.redraw(); }))),
+        h("div", { class: "fields" }, this.modelField(model), field("Dataset", select(name, this.found.map((one) => [one.name, `${one.name} (${count(one.examples)})`]), (value) => { this.dataset = value; this.view.visit.redraw(); }, { required: true })), field("Epochs", h("input", { type: "number", min: 1, max: 10_000, placeholder: "As the preset", value: this.epochs, oninput: (event) => (this.epochs = event.target.value) })), field("Learn from", select(this.base ?? this.usualBase(chosen), [["dataset", "base data and uploads"], ["none", "uploads alone"]], (value) => { this.base = value; this.view.visit.redraw(); })), field("Begin with", select(this.begin, STARTS, (value) => { this.begin = value; this.view.visit.redraw(); }))),
         h("p", { class: "sentence" }, this.cost(chosen)),
         this.error ? notice("bad", this.error) : null,
         h("div", { class: "row" }, h("button", { type: "submit", class: "button primary", disabled: this.isSending || Boolean(active) || !chosen }, "Retrain"), active ? h("span", { class: "faint" }, "One run at a time; the one under way is below.") : !chosen ? h("span", { class: "faint" }, "Upload labelled pictures first, on the page Data.") : null),
@@ -72,7 +77,7 @@ export class StartForm {
     this.isSending = true;
     this.error = null;
     try {
-      const run = await api.post("/v1/training-runs", { json: { model, dataset, preset: this.preset, base: this.base ?? this.usualBase(chosen), ...(this.epochs ? { epochs: Number(this.epochs) } : {}) }, headers: { "Idempotency-Key": crypto.randomUUID() } });
+      const run = await api.post("/v1/training-runs", { json: { model, dataset, preset: this.preset, start: this.begin, base: this.base ?? this.usualBase(chosen), ...(this.epochs ? { epochs: Number(this.epochs) } : {}) }, headers: { "Idempotency-Key": crypto.randomUUID() } });
       await this.view.runs.reload();
       this.view.choose(run.id);
     } catch (error) {
