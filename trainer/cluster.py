@@ -12,7 +12,7 @@ from collections.abc import Mapping, MutableMapping
 
 from trainer.errors import TrainerError
 
-WORKERS, SERVICE, PORT = "TRAINER_WORKERS", "TRAINER_WORKERS_SERVICE", "TRAINER_WORKERS_PORT"
+WORKERS, SERVICE, PORT = "REKINDLE_WORKERS", "REKINDLE_WORKERS_DOMAIN", "REKINDLE_WORKERS_PORT"
 """Set by the Job's template: completions, the headless Service's name, and the port of each worker."""
 INDEX = "JOB_COMPLETION_INDEX"
 """Set by Kubernetes in each pod of an Indexed Job."""

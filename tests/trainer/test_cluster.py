@@ -9,7 +9,7 @@ import pytest
 from trainer.cluster import prepare, tf_config, worker_of
 from trainer.errors import TrainerError
 
-JOB = {"TRAINER_WORKERS": "3", "TRAINER_WORKERS_SERVICE": "workers.ml.svc", "JOB_COMPLETION_INDEX": "2"}
+JOB = {"REKINDLE_WORKERS": "3", "REKINDLE_WORKERS_DOMAIN": "workers.ml.svc", "JOB_COMPLETION_INDEX": "2"}
 
 
 def test_an_indexed_job_becomes_a_cluster() -> None:
@@ -24,7 +24,7 @@ def test_an_indexed_job_becomes_a_cluster() -> None:
 def test_the_domain_of_the_host_does_not_matter_and_the_port_can_be_chosen() -> None:
     """A host name with its domain gives the same cluster."""
     plain, full = (
-        tf_config({**JOB, "TRAINER_WORKERS_PORT": "3000"}, host)
+        tf_config({**JOB, "REKINDLE_WORKERS_PORT": "3000"}, host)
         for host in ("train-2", "train-2.workers.ml.svc")
     )
     assert plain == full
@@ -33,7 +33,7 @@ def test_the_domain_of_the_host_does_not_matter_and_the_port_can_be_chosen() -> 
 
 def test_one_worker_needs_no_cluster() -> None:
     """A Job of one completion, and a process outside of Kubernetes, train alone."""
-    for environment in ({}, {"TRAINER_WORKERS": "1", "JOB_COMPLETION_INDEX": "0"}):
+    for environment in ({}, {"REKINDLE_WORKERS": "1", "JOB_COMPLETION_INDEX": "0"}):
         assert tf_config(environment, "laptop") is None
         assert worker_of(environment) == (0, 1)
 
@@ -41,10 +41,10 @@ def test_one_worker_needs_no_cluster() -> None:
 @pytest.mark.parametrize(
     ("change", "host", "message"),
     [
-        ({"TRAINER_WORKERS_SERVICE": ""}, "train-2", "does not name their headless Service"),
+        ({"REKINDLE_WORKERS_DOMAIN": ""}, "train-2", "does not name their headless Service"),
         ({"JOB_COMPLETION_INDEX": "two"}, "train-2", "JOB_COMPLETION_INDEX is 'two'"),
-        ({"TRAINER_WORKERS": "0"}, "train-2", "TRAINER_WORKERS is '0'"),
-        ({"TRAINER_WORKERS": "2"}, "train-2", "an index below 2"),
+        ({"REKINDLE_WORKERS": "0"}, "train-2", "REKINDLE_WORKERS is '0'"),
+        ({"REKINDLE_WORKERS": "2"}, "train-2", "an index below 2"),
         ({}, "train-1", "expected the name <job>-2"),
         ({}, "train", "expected the name <job>-2"),
     ],
