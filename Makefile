@@ -61,6 +61,21 @@ pretrained: ## Train the bundled model on CIFAR-10 (about 40 minutes on two core
 	$(if $(filter file,$(origin DATA)),$(IN_VENV) -m trainer fetch cifar10)
 	$(IN_VENV) -m trainer run --data $(DATA) --models models --model cifar10 --preset best --seed 1 --run-id cifar10-pretrained
 
+recipe-trial: ## Train a variant of the recipe, print validation accuracy (TRIAL="--variant NAME --epochs 6")
+	@$(INSTALL) trainer
+	$(IN_VENV) -m trainer.trials.recipe --data $(DATA) $(TRIAL)
+
+two-workers: ## One run by one process and by two: metrics, images per second (WORKERS="--data FOLDER")
+	@$(INSTALL) trainer
+	$(IN_VENV) -m trainer.trials.two_workers $(WORKERS)
+
+determinism: ## The same fit with and without deterministic kernels: weights, images per second
+	@$(INSTALL) trainer
+	$(IN_VENV) -m trainer.trials.determinism
+
+notebook: development ## Execute notebook/walkthrough.ipynb anew and keep its outputs (two minutes)
+	$(IN_VENV) notebook/execute.py
+
 bench: development ## Requests per second beside the peers (needs wrk; BENCH="--rounds 1 --seconds 2")
 	$(IN_VENV) -m load_tests.peers.bench $(BENCH)
 

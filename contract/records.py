@@ -77,6 +77,17 @@ class ReplayRule(Record):
     """New examples as a share of the old ones, above which `auto` trains in full."""
 
 
+class BackboneSpec(Record):
+    """A network that others trained, which a run keeps as it is and gives a head."""
+
+    path: str
+    """A `.keras` file."""
+    scaling: str
+    """How it wants its pixels: a name or six numbers, see trainer.scaling."""
+    layer: str | None = None
+    """Its features are this layer's outputs; None: its last's."""
+
+
 class TrainingSpec(Record):
     """Everything a training run needs to know; written to runs/<run_id>/spec.json before it starts."""
 
@@ -87,7 +98,11 @@ class TrainingSpec(Record):
     models: str = "models"
     """The model store that the version is published to."""
     preset: Preset = "default"
+    backbone: BackboneSpec | None = None
+    """None: the network of trainer.model, trained from the start."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    is_deterministic: bool = True
+    """Equal seeds give equal weights on one machine, bit for bit; see docs/training.md for the cost."""
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Overrides the preset's."""
     batch_size: int | None = Field(default=None, ge=1, le=65_536)

@@ -1,4 +1,4 @@
-"""Command line of the trainer: run, watch, fetch, evaluate, references, reproduce.
+"""Command line of the trainer: run, watch, fetch, evaluate, adopt, references, reproduce.
 
 TensorFlow is imported by the commands that need it, so that `--help` and a wrong flag answer at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,11 @@ from pydantic import ValidationError
 
 from contract.gate import GateRule
 from contract.layout import RunPaths
-from contract.records import Base, Preset, RunState, Start, TrainingResult, TrainingSpec
-from trainer import fetch
+from contract.records import BackboneSpec, Base, Preset, RunState, Start, TrainingResult, TrainingSpec
+from trainer import cluster, fetch
+from trainer.adopt import arguments as adopt
 from trainer.errors import BUSY_EXIT_CODE, BusyError, TrainerError
+from trainer.scaling import SCALING_HELP, scaling_of
 from trainer.spec import new_run_id, write_spec
 
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.REJECTED: 0, RunState.CANCELLED: 143}
@@ -31,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)  # Keras on .h5: meant for users of that format
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # it names every collective
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.command(arguments))
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_arguments(fetching)
     fetching.set_defaults(command=fetch.run)
     _add_evaluate(commands.add_parser("evaluate", help="judge a version on labelled pictures"))
+    adopt.add_arguments(commands.add_parser("adopt", help="publish a model that someone else trained"))
     references = commands.add_parser(
         "reference-requests", help="let a version prove that bfloat16 keeps its labels"
     )
@@ -75,6 +80,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--batch-size", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--nondeterministic", action="store_true", help="allow kernels whose results vary in the last bits"
+    )
+    parser.add_argument("--backbone", metavar="FILE", help="train a head on this frozen .keras network")
+    parser.add_argument("--backbone-scaling", default="pixels", help=f"{SCALING_HELP} (default: %(default)s)")
+    parser.add_argument("--backbone-layer", help="whose outputs are the features (default: the last)")
     parser.add_argument(
         "--start", choices=get_args(Start), default="auto", help="whose weights (default: %(default)s)"
     )
@@ -109,6 +120,11 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     paths = _paths_of(arguments.spec) if arguments.spec else _described(arguments)
+    cluster.prepare(os.environ, socket.gethostname())
+    if cluster.worker_of(os.environ)[0] > 0:
+        from trainer.workers import assist
+
+        return assist(paths)
     from trainer.run import execute
 
     try:
@@ -134,7 +150,9 @@ def _described(arguments: argparse.Namespace) -> RunPaths:
         data=arguments.data,
         models=arguments.models,
         preset=arguments.preset,
+        backbone=_backbone(arguments),
         seed=arguments.seed,
+        is_deterministic=not arguments.nondeterministic,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         start=arguments.start,
@@ -144,6 +162,15 @@ def _described(arguments: argparse.Namespace) -> RunPaths:
     paths = RunPaths(arguments.runs, run_id)
     write_spec(paths, spec)
     return paths
+
+
+def _backbone(arguments: argparse.Namespace) -> BackboneSpec | None:
+    if not arguments.backbone:
+        return None
+    scaling_of(arguments.backbone_scaling)
+    return BackboneSpec(
+        path=arguments.backbone, scaling=arguments.backbone_scaling, layer=arguments.backbone_layer
+    )
 
 
 def _say(result: TrainingResult, paths: RunPaths) -> None:

@@ -18,7 +18,6 @@ import numpy as np
 
 from contract import layout
 from contract.records import (
-    EncodedImages,
     Evaluation,
     Lineage,
     ModelCard,
@@ -28,9 +27,10 @@ from contract.records import (
 )
 from trainer import data, plots, uploads
 from trainer.config import Recipe
+from trainer.encoded import agreement_event, compare_decoders
 from trainer.errors import DivergedError
 from trainer.evaluate import evaluate, fit_temperature
-from trainer.export import ALLOWED_BATCH_SIZES, ENCODED_FORMATS, ENCODED_SUFFIXES, Exported, export
+from trainer.export import ALLOWED_BATCH_SIZES, Exported, export
 from trainer.fit import Fit
 from trainer.judgement import Candidate, judge
 from trainer.model import Architecture
@@ -41,8 +41,6 @@ from trainer.reference_requests import REFERENCES, write_references
 from trainer.served import FloatArray, SavedVersion
 
 PLOTS = "plots"
-MIN_LABEL_AGREEMENT = 0.995
-"""Below this share of equal labels, `serving_bytes` is reported as differing from contract.images."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +123,9 @@ def _judge(
     plots.write_plots(
         folder / PLOTS, judged.evaluation, judged.examples.truth, judged.probabilities, read_events(run)
     )
+    encoded = compare_decoders(served, fitted.data.root, judged.examples.paths, judged.probabilities)
+    if encoded:
+        reporter.event(agreement_event(encoded))
     card = ModelCard(
         model=fitted.spec.model,
         run_id=fitted.spec.run_id,
@@ -137,15 +138,16 @@ def _judge(
         hyper_parameters={
             **fitted.recipe.as_card_entries(),
             "preset": fitted.spec.preset,
+            "backbone": Path(fitted.spec.backbone.path).name if fitted.spec.backbone else "",
             "seed": fitted.spec.seed,
             "batch_size": fitted.fit.batch_size,
             **fitted.notes,
         },
         validation=validation.evaluation,
         test=judged.evaluation if test else None,
-        encoded_images=_compare_decoders(judged, fitted, served, reporter),
+        encoded_images=encoded,
         parameters=fitted.network.count_params(),
-        software=_software(),
+        software=software(),
         lineage=_lineage(fitted),
         reference=profile_of(
             judged.evaluation.split,
@@ -215,24 +217,6 @@ def _evaluate(split: str, examples: data.Examples, fitted: Fitted, served: Saved
     return _Judged(examples, probabilities, evaluation, served)
 
 
-def _compare_decoders(
-    judged: _Judged, fitted: Fitted, served: SavedVersion, reporter: Reporter
-) -> EncodedImages | None:
-    """Label agreement of `serving_bytes` with contract.images, on the files whose format it decodes."""
-    paths = judged.examples.paths
-    chosen = [index for index, path in enumerate(paths) if Path(path).suffix.lower() in ENCODED_SUFFIXES]
-    if not chosen:
-        return None
-    files = [fitted.data.root / paths[index] for index in chosen]
-    ours = judged.probabilities[chosen].argmax(axis=1)
-    agreement = float(np.mean(served.probabilities_of_files(files).argmax(axis=1) == ours))
-    message = f"serving_bytes names the same label for {agreement:.2%} of {len(chosen)} pictures"
-    if agreement < MIN_LABEL_AGREEMENT:
-        message += f", less than {MIN_LABEL_AGREEMENT:.1%}: prefer serving_default"
-    reporter.event(ProgressEvent(phase="evaluate", message=message, values={"label_agreement": agreement}))
-    return EncodedImages(formats=list(ENCODED_FORMATS), label_agreement=agreement, examples=len(chosen))
-
-
 def _metrics_event(evaluation: Evaluation) -> ProgressEvent:
     return ProgressEvent(
         phase="evaluate",
@@ -244,6 +228,7 @@ def _metrics_event(evaluation: Evaluation) -> ProgressEvent:
     )
 
 
-def _software() -> dict[str, str]:
+def software() -> dict[str, str]:
+    """The versions that make a difference, as the card records them."""
     packages = ("tensorflow", "keras", "numpy", "pillow")
     return {"python": platform.python_version(), **{name: installed_version(name) for name in packages}}

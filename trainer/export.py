@@ -6,6 +6,7 @@ dotted name; who may see it, and when, is trainer.run's business.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ ALLOWED_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 ENCODED_FORMATS = ("JPEG", "PNG", "GIF")
 """What `serving_bytes` decodes: TensorFlow's decoders know no WebP or TIFF, EXIF orientation or alpha."""
 ENCODED_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif"})
+MAX_CONSTANT_BYTES = 2**30
+"""Of weights within the graph, which protobuf limits to twice that; larger ones stay variables."""
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 
 _RESIZE_METHODS: dict[Resampling, str] = {
@@ -52,41 +55,59 @@ def export(exported: Exported, folder: Path) -> None:
 
 
 def _save_saved_model(exported: Exported, folded: keras.Model, folder: Path) -> None:
-    image = exported.image
+    def probabilities(images: tf.Tensor) -> tf.Tensor:
+        logits = folded(tf.cast(images, tf.float32), training=False)
+        return tf.nn.softmax(logits * (1 / exported.temperature))
+
+    save_signatures(probabilities, exported.image, folder, folded)
+
+
+def save_signatures(
+    probabilities: Callable[[tf.Tensor], tf.Tensor], image: ImageSpec, folder: Path, trackable: object
+) -> None:
+    """Write a SavedModel with our two signatures around a function.
+
+    Args:
+        probabilities: uint8 [N, H, W, 3] → float32 [N, classes], rows sum to 1.
+        image: the size and rule of the pictures.
+        folder: of the SavedModel.
+        trackable: holds the variables that the function reads.
+    """
     pixels = tf.TensorSpec([None, image.height, image.width, 3], tf.uint8, name="images")
     strings = tf.TensorSpec([None], tf.string, name="encoded_images")
-    probabilities = _frozen(folded, exported.temperature, pixels)
+    module = tf.Module()
+    answer = _frozen(probabilities, pixels)
+    if answer is None:
+        module.network, answer = trackable, tf.function(probabilities, input_signature=[pixels])
 
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": probabilities(images)}
+        return {"probabilities": answer(images)}
 
     def serving_bytes(encoded_images: tf.Tensor) -> dict[str, tf.Tensor]:
         decoded = tf.map_fn(
             lambda content: decode_in_graph(content, image), encoded_images, fn_output_signature=tf.uint8
         )
-        return {"probabilities": probabilities(tf.ensure_shape(decoded, pixels.shape))}
+        return {"probabilities": answer(tf.ensure_shape(decoded, pixels.shape))}
 
     signatures = {
         "serving_default": tf.function(serving_default, input_signature=[pixels]),
         "serving_bytes": tf.function(serving_bytes, input_signature=[strings]),
     }
-    tf.saved_model.save(tf.Module(), str(folder), signatures=signatures)
+    tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
 def _frozen(
-    folded: keras.Model, temperature: float, pixels: tf.TensorSpec
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """uint8 pictures → probabilities, with the weights as constants.
+    probabilities: Callable[[tf.Tensor], tf.Tensor], pixels: tf.TensorSpec
+) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """The function with its weights as constants; None where a graph cannot hold them.
 
     oneDNN brings constant weights into its layout once, variables at every call
     (docs/performance.md). Both signatures call this one graph, so it is stored once.
     """
-
-    def probabilities(images: tf.Tensor) -> tf.Tensor:
-        logits = folded(tf.cast(images, tf.float32), training=False)
-        return tf.nn.softmax(logits * (1 / temperature))
-
     concrete = tf.function(probabilities, input_signature=[pixels]).get_concrete_function()
+    size = sum(math.prod(variable.shape) * variable.dtype.size for variable in concrete.variables)
+    if size > MAX_CONSTANT_BYTES or len(concrete.captured_inputs) > len(concrete.variables):
+        return None
     frozen = convert_variables_to_constants_v2(concrete)
     return lambda images: frozen(images)[0]
 

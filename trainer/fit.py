@@ -1,7 +1,8 @@
 """Training itself: the recipe's steps, checkpoints, early stopping, resuming.
 
 Every random choice depends on (seed, epoch, step) alone, so a run that was killed goes on from its last
-epoch as if nothing had happened. Weights leave this module only as the best checkpoint's.
+epoch as if nothing had happened. Weights leave this module only as the best checkpoint's. With several
+workers each calls `run`; the chief alone validates, and reads and writes checkpoints.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from contract.layout import write_atomically
 from trainer.augment import augment
 from trainer.config import Recipe
 from trainer.data import Examples
+from trainer.devices import Devices, replica_id
+from trainer.errors import CancelledError
 from trainer.model import FloatArray
 
 EVALUATION_BATCH = 500
+REPLICA_STRIDE = 15_485_863
+"""Between the augmentation seeds of two replicas."""
 
 
 @dataclass(frozen=True)
@@ -89,21 +94,25 @@ class Fit:
     seed: int
     checkpoints: Path
     hooks: Hooks = field(default_factory=Hooks)
+    devices: Devices = field(default_factory=Devices)
+    """Those in whose scope the network was built."""
     targets: FloatArray | None = None
     """float32 [N, classes], rows sum to 1: what the network shall answer, instead of the smoothed truth."""
     keeps_best: bool = True
     """False: the last epoch counts. A few validation pictures would choose by chance."""
 
     def __post_init__(self) -> None:
-        self.batch_size = self.recipe.batch_for(len(self.train))
+        self.batch_size = self.devices.batch_for(self.recipe.batch_for(len(self.train)))
         self.steps_per_epoch = len(self.train) // self.batch_size
         self.steps = self.steps_per_epoch * self.recipe.epochs
-        self._optimizer = keras.optimizers.SGD(0.0, momentum=self.recipe.momentum, nesterov=True)
-        self._optimizer.build(self.network.trainable_variables)
-        self._averaged = [v for v in self.network.variables if v.dtype == "float32" and _changes(v)]
-        self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
+        self._averaged = changing(self.network)
+        with self.devices.strategy.scope():
+            self._optimizer = keras.optimizers.SGD(0.0, momentum=self.recipe.momentum, nesterov=True)
+            self._optimizer.build(self.network.trainable_variables)
+            self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
         self._progress = _Progress()
-        self._train_step = tf.function(self._step, reduce_retracing=True)
+        self._stopped_by: BaseException | None = None
+        self._train_step = tf.function(self._step_everywhere, reduce_retracing=True)
         self._average = tf.function(self._average_step)
         self._logits = tf.function(lambda x: self.network(tf.cast(x, tf.float32), training=False))
 
@@ -125,12 +134,12 @@ class Fit:
             step = (epoch - 1) * self.steps_per_epoch + number
             loss, hits = self._one_step(step, epoch, batch)
             losses, correct = losses + loss, correct + hits
-            self.hooks.on_step(StepReport(step + 1, self.steps, epoch, loss))
+            self._listen(StepReport(step + 1, self.steps, epoch, loss))
         seen = self.steps_per_epoch * self.batch_size
         rate = seen / (time.perf_counter() - started)
         if epoch == self.recipe.epochs:
             self._look_ahead(1.0)
-        validation_loss, validation_accuracy = self._validate()
+        validation_loss, validation_accuracy = self._validate_by_chief()
         is_best = self._progress.note(epoch, validation_loss, validation_accuracy) or not self.keeps_best
         self._save(is_best)
         self.hooks.on_epoch(
@@ -140,11 +149,22 @@ class Fit:
                 correct / seen,
                 validation_loss,
                 validation_accuracy,
-                float(self._optimizer.learning_rate),
+                float(self._optimizer.learning_rate.value.numpy()),
                 rate,
                 is_best,
             )
         )
+
+    def _listen(self, report: StepReport) -> None:
+        """Let the hook stop the fit: at once with one worker, else all of them after the same step."""
+        try:
+            self.hooks.on_step(report)
+        except BaseException as error:
+            if self.devices.workers == 1:
+                raise
+            self._stopped_by = error
+        if self.devices.any_of(self._stopped_by is not None):
+            raise self._stopped_by or CancelledError("another worker of the run was asked to stop")
 
     def _batches(self, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))
@@ -157,9 +177,9 @@ class Fit:
             self.recipe.peak_rate(self.batch_size) * self.recipe.rate_factor(progress)
         )
         loss, hits = self._train_step(
-            tf.constant(self.train.images[batch]),
-            tf.constant((self.train.truth if self.targets is None else self.targets)[batch]),
-            tf.constant(self._flips(epoch)[batch]),
+            self.devices.divided(self.train.images[batch]),
+            self.devices.divided((self.train.truth if self.targets is None else self.targets)[batch]),
+            self.devices.divided(self._flips(epoch)[batch]),
             tf.constant([self.seed % 2**31, step], tf.int32),
             tf.constant(float(epoch <= self.recipe.whitening_bias_epochs)),
         )
@@ -175,6 +195,12 @@ class Fit:
 
     # --- one step, in the graph -----------------------------------------------------------------
 
+    def _step_everywhere(self, *batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mean loss and the number of hits of all replicas."""
+        strategy, reduce = self.devices.strategy, tf.distribute.ReduceOp
+        loss, hits = strategy.run(self._step, args=batch)
+        return strategy.reduce(reduce.MEAN, loss, axis=None), strategy.reduce(reduce.SUM, hits, axis=None)
+
     def _step(
         self, images: tf.Tensor, truth: tf.Tensor, flips: tf.Tensor, seed: tf.Tensor, whitening: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -182,7 +208,7 @@ class Fit:
         images = augment(
             images,
             flips,
-            seed,
+            seed + tf.stack([replica_id() * REPLICA_STRIDE, 0]),
             padding=min(self.recipe.crop_padding, side // 8),
             cutout=min(self.recipe.cutout, side // 3),
         )
@@ -209,10 +235,13 @@ class Fit:
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
     def _update(self, variable: keras.Variable, gradient: tf.Tensor, whitening: tf.Tensor) -> tf.Tensor:
-        """The gradient with its parameter's own rate and the decay that is independent of the rate."""
+        """The gradient with its parameter's own rate and the decay that is independent of the rate.
+
+        A replica's share of it, since the optimizer adds them up.
+        """
         decay = self.recipe.decay_per_step(self.batch_size) / self.recipe.peak_rate(self.batch_size)
         factor = self.recipe.shift_rate_factor if variable.name == "beta" else 1.0
-        update = factor * gradient + decay * variable.value
+        update = (factor * gradient + decay * variable.value) / self.devices.replicas
         return update * whitening if "whitening" in variable.path else update
 
     def _look_ahead(self, decay: float) -> None:
@@ -228,6 +257,12 @@ class Fit:
             variable.value.assign(average)
 
     # --- validation -----------------------------------------------------------------------------
+
+    def _validate_by_chief(self) -> tuple[float, float]:
+        """The same figures in every worker, so that all of them stop at the same epoch."""
+        figures = self._validate() if self.devices.is_chief else (0.0, 0.0)
+        (shared,) = self.devices.from_chief([np.array(figures, np.float64)])
+        return float(shared[0]), float(shared[1])
 
     def _validate(self) -> tuple[float, float]:
         logits = self.logits(self.validation.images)
@@ -251,21 +286,33 @@ class Fit:
         return [variable.value for variable in keras_variables] + self._averages
 
     def _save(self, is_best: bool) -> None:
+        if not self.devices.is_chief:
+            return
         content = io.BytesIO()
-        progress = np.array(list(vars(self._progress).values()), np.float64)
-        np.savez(content, progress, *(variable.numpy() for variable in self._state))
+        np.savez(content, *self._content())
         if is_best:
             write_atomically(self.checkpoints / "best.npz", content.getvalue())
         write_atomically(self.checkpoints / "last.npz", content.getvalue())
 
+    def _content(self) -> list[npt.NDArray[np.float64]]:
+        """What a checkpoint holds: the progress, and every variable."""
+        progress = np.array(list(vars(self._progress).values()), np.float64)
+        return [progress, *(variable.numpy() for variable in self._state)]
+
     def _resume(self) -> None:
-        if (arrays := self._load("last.npz")) is not None:
-            done, best_epoch, accuracy, loss = arrays[0].tolist()
-            self._progress = _Progress(int(done), int(best_epoch), accuracy, loss)
-            self._assign(arrays)
+        """Go on from the chief's checkpoint. Without one, all workers begin with the chief's weights."""
+        if self.devices.is_chief and (arrays := self._load("last.npz")) is not None:
+            self._take(arrays)
+        if self.devices.workers > 1:
+            self._take(self.devices.from_chief(self._content()))
+
+    def _take(self, arrays: list[npt.NDArray[np.float64]]) -> None:
+        done, best_epoch, accuracy, loss = arrays[0].tolist()
+        self._progress = _Progress(int(done), int(best_epoch), accuracy, loss)
+        self._assign(arrays)
 
     def _restore_best(self) -> None:
-        if (arrays := self._load("best.npz")) is not None:
+        if self.devices.is_chief and (arrays := self._load("best.npz")) is not None:
             self._assign(arrays)
 
     def _load(self, name: str) -> list[npt.NDArray[np.float64]] | None:
@@ -280,6 +327,15 @@ class Fit:
             variable.assign(array)
 
 
-def _changes(variable: keras.Variable) -> bool:
-    """True for weights and running statistics; false for frozen kernels and random seeds."""
-    return bool(variable.trainable) or "moving" in variable.name
+def changing(network: keras.Model) -> list[keras.Variable]:
+    """Weights and running statistics; not frozen layers, frozen kernels or random seeds."""
+    frozen = {
+        variable.path for layer in network.layers if not layer.trainable for variable in layer.variables
+    }
+    return [
+        variable
+        for variable in network.variables
+        if variable.dtype == "float32"
+        and variable.path not in frozen
+        and (variable.trainable or "moving" in variable.name)
+    ]

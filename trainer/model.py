@@ -35,8 +35,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
     """Batch normalisation by TensorFlow's fused kernel, which takes bfloat16 and passes over memory once.
 
     Keras computes the moments in separate float32 operations: 360 instead of 450 images per second on two
-    cores. Only for training in this process; saved networks hold the plain layer.
+    cores. Only for training in this process; saved networks hold the plain layer. With several replicas each
+    normalises by the moments of its own part of the batch, and all remember the mean of them.
     """
+
+    def add_weight(self, *arguments: object, **options: object) -> keras.Variable:
+        """As the layer's, with a rule by which replicas may update it."""
+        return super().add_weight(*arguments, **{**options, "aggregation": "mean"})
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: None = None) -> tf.Tensor:
         """Normalised inputs, [N, H, W, C]; in training by the batch's moments, which are remembered."""
@@ -185,8 +190,15 @@ def whiten(
     )
 
 
+def is_ours(network: keras.Model) -> bool:
+    """True for what `build` makes, false for a backbone with a head."""
+    return any(layer.name == "whitening" for layer in network.layers)
+
+
 def copy_as_float32(network: keras.Model, architecture: Architecture) -> keras.Model:
     """The same weights under a float32 policy: what `model.keras` keeps and fine-tuning starts from."""
+    if not is_ours(network):
+        return network
     copy = build(architecture, *normalisation(network), seed=0)
     copy.set_weights(network.get_weights())
     copy.get_layer("whitening").kernel.trainable = True  # the .h5 format cannot say that it is frozen
@@ -206,7 +218,10 @@ def fold(network: keras.Model, architecture: Architecture) -> keras.Model:
     A convolution followed by (x − μ)/σ + β is a convolution with kernel/σ and bias β − μ/σ. Max-pooling in
     between does not matter, since 1/σ > 0 (batch normalisation has no scale here). The input's
     normalisation goes into the whitening stage, which has no padding, so that this is exact at the borders.
+    A network that others designed is served as it is.
     """
+    if not is_ours(network):
+        return network
     inputs = keras.Input((architecture.height, architecture.width, 3), name="images")
     x = _whitening_stage(inputs, "float32", has_frozen_kernel=False)
     for stage, width in enumerate(architecture.widths, start=1):

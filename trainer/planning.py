@@ -155,6 +155,8 @@ def _against_fine_tuning(situation: _Situation) -> str:
     new, limit = len(situation.fresh), spec.replay.full_above
     if spec.start == "none":
         return "the spec says so"
+    if spec.backbone:
+        return "the spec names a backbone"
     if parent is None:
         return "no version is stable yet"
     if unusable := _against_parent(spec, parent):
@@ -171,6 +173,8 @@ def _against_parent(spec: TrainingSpec, parent: stable.Parent) -> str:
     widths = PRESETS[spec.preset].as_card_entries()["widths"]
     if not parent.weights.is_file():
         return f"{name} has no {stable.WEIGHTS} to start from"
+    if backbone := card.hyper_parameters.get("backbone"):
+        return f"{name} is a head on {backbone}"
     if card.hyper_parameters.get("widths") != widths:
         made = card.hyper_parameters.get("widths", "another network")
         return f"the preset {spec.preset!r} has the widths {widths}, {name} {made}"

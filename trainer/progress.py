@@ -21,6 +21,8 @@ from contract.layout import RunPaths
 from contract.records import ProgressEvent
 from trainer.errors import CancelledError
 
+_REQUESTS_TO_STOP = (signal.SIGTERM, signal.SIGINT)
+
 
 def read_events(paths: RunPaths) -> list[ProgressEvent]:
     """The events written so far; a line that a kill cut off is left out."""
@@ -78,16 +80,20 @@ class Reporter:
         """A (done, total) callback that moves the bar."""
         return lambda done, total: self.tick(what, done, total)
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Show the bar, and take SIGTERM and Ctrl-C as requests to stop."""
-        previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    def take_signals(self) -> None:
+        """Again where others may have taken them: TensorFlow does when it joins a cluster of workers."""
 
         def on_signal(number: int, frame: FrameType | None) -> None:
             self.stop()
 
-        for number in previous:
+        for number in _REQUESTS_TO_STOP:
             signal.signal(number, on_signal)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Show the bar, and take SIGTERM and Ctrl-C as requests to stop."""
+        previous = {number: signal.getsignal(number) for number in _REQUESTS_TO_STOP}
+        self.take_signals()
         try:
             with self._bar:
                 yield

@@ -16,8 +16,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import keras
-
 from contract import layout
 from contract.records import (
     ModelCard,
@@ -28,18 +26,17 @@ from contract.records import (
     TrainingSpec,
     now,
 )
-from trainer import data, model, tuning
+from trainer import data, model, networks, tuning
 from trainer.candidate import Fitted, make_candidate
 from trainer.config import recipe_for
 from trainer.errors import BusyError, CancelledError, TrainerError
 from trainer.fit import EpochReport, Fit, Hooks, StepReport
-from trainer.hardware import training_precision
+from trainer.hardware import begin, training_devices
 from trainer.planning import Plan, plan_of
 from trainer.progress import Reporter
 from trainer.spec import read_spec
 
 log = logging.getLogger(__name__)
-WHITENING_EXAMPLES = 5000
 
 
 def execute(paths: layout.RunPaths) -> TrainingResult:
@@ -136,8 +133,11 @@ def _train(spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter) -> tu
 
 
 def fitted_candidate(spec: TrainingSpec, paths: layout.RunPaths, reporter: Reporter) -> Fitted:
-    """Plan, load and fit. Raises TrainerError, OSError."""
-    plan = plan_of(paths, spec)
+    """Plan, load and fit, with the other workers if there are any. Raises TrainerError, OSError."""
+    devices = training_devices()
+    reporter.take_signals()
+    plan = devices.record_from_chief(Plan, lambda: plan_of(paths, spec))
+    begin(spec.seed, is_deterministic=spec.is_deterministic)
     reporter.event(ProgressEvent(phase="load", message=plan.reason))
     if plan.method == "full":
         return _fit(spec, plan, _load(spec, plan, reporter), paths, reporter)
@@ -156,8 +156,8 @@ def fitted_candidate(spec: TrainingSpec, paths: layout.RunPaths, reporter: Repor
 
 
 def _load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> data.TrainingData:
-    counter = reporter.counter("reading pictures")
-    loaded = data.load_training(Path(spec.data), spec.image, progress=counter, keep=plan.keeps)
+    counter, image = reporter.counter("reading pictures"), networks.image_for(spec)
+    loaded = data.load_training(Path(spec.data), image, progress=counter, keep=plan.keeps)
     message = (
         f"{len(loaded.train)} training and {len(loaded.validation)} validation pictures, "
         f"{len(loaded.labels)} classes, {loaded.image.width}×{loaded.image.height}"
@@ -176,14 +176,11 @@ def _fit(
     architecture = model.Architecture(
         loaded.image.height, loaded.image.width, len(loaded.labels), recipe.widths
     )
-    keras.utils.set_random_seed(spec.seed)
-    mean, deviation = model.channel_statistics(loaded.train.images)
-    network = model.build(
-        architecture, mean, deviation, spec.seed, training_precision(), norm=model.FusedBatchNormalization
-    )
-    model.whiten(network, loaded.train.images[:WHITENING_EXAMPLES], mean, deviation)
+    devices = training_devices()
+    with devices.strategy.scope():
+        network = networks.build(spec, architecture, loaded)
     hooks = _hooks(reporter, recipe.epochs)
-    fit = Fit(network, recipe, loaded.train, loaded.validation, spec.seed, paths.checkpoint, hooks)
+    fit = Fit(network, recipe, loaded.train, loaded.validation, spec.seed, paths.checkpoint, hooks, devices)
     fit.run()
     return Fitted(spec, plan, recipe, loaded, architecture, fit)
 

@@ -17,7 +17,7 @@ from trainer.blending import blend
 from trainer.config import Recipe, recipe_for
 from trainer.errors import ParentError
 from trainer.fit import Fit, Hooks
-from trainer.hardware import training_precision
+from trainer.hardware import training_devices, training_precision
 from trainer.lessons import prepare
 from trainer.model import Architecture
 from trainer.planning import Plan
@@ -94,7 +94,9 @@ def fit(
     lessons = prepare(mixture, known, classes - len(plan.new_labels), recipe_for(spec).label_smoothing)
     recipe = recipe_of(spec, len(lessons.examples))
     architecture = Architecture(image.height, image.width, classes, recipe.widths)
-    network = growing.grown(known, architecture, spec.seed, training_precision())
+    devices = training_devices()
+    with devices.strategy.scope():
+        network = growing.grown(known, architecture, spec.seed, training_precision())
     start = network.get_weights()
     result = Fit(
         network,
@@ -104,6 +106,7 @@ def fit(
         spec.seed,
         paths.checkpoint,
         hooks(recipe.epochs),
+        devices,
         targets=lessons.targets,
         keeps_best=False,
     )

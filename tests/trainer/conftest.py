@@ -47,13 +47,15 @@ class Workshop:
         ]
         return ["run", *folders, "--model", "colours", "--preset", "tiny", "--run-id", run_id, *extra]
 
-    def start(self, *arguments: str, script: Path | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, script: Path | None = None, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """`python -m trainer …`, or a script in its place, as a process with its output captured."""
         program = [str(script)] if script else ["-m", "trainer"]
         return subprocess.Popen(
             [sys.executable, *program, *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,0 +1,34 @@
+"""A fit on two devices of one process, as on two GPUs: the processor stands for both. Prints its accuracy."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+processor = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from trainer import model  # noqa: E402 – the devices must stand first
+from trainer.config import PRESETS  # noqa: E402
+from trainer.data import load_training  # noqa: E402
+from trainer.devices import Devices  # noqa: E402
+from trainer.fit import Fit  # noqa: E402
+
+devices = Devices(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+data = load_training(Path(sys.argv[1]))
+recipe = replace(PRESETS["tiny"], widths=(8, 8, 8), epochs=4, batch_size=25)
+mean, deviation = model.channel_statistics(data.train.images)
+architecture = model.Architecture(data.image.height, data.image.width, len(data.labels), recipe.widths)
+with devices.strategy.scope():
+    network = model.build(architecture, mean, deviation, 0, norm=model.FusedBatchNormalization)
+model.whiten(network, data.train.images, mean, deviation)
+with tempfile.TemporaryDirectory() as folder:
+    fit = Fit(network, recipe, data.train, data.validation, 0, Path(folder), devices=devices)
+    fit.run()
+accuracy = float(np.mean(fit.logits(data.train.images).argmax(axis=1) == data.train.truth))
+print(f"{devices.replicas} replicas, batch {fit.batch_size}, accuracy {accuracy:.2f}")

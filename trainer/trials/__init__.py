@@ -1,0 +1,1 @@
+"""Commands by which the trainer itself is tried: recipes, workers, determinism. No run needs them."""
