@@ -42,7 +42,11 @@ class Control:
 
     async def step(self) -> None:
         """Follow runs and schedules if this gateway holds the lease. Raises DatabaseError."""
-        self._set(await self._leases.acquire(LEASE, self._holder, self._seconds))
+        try:
+            self._set(await self._leases.acquire(LEASE, self._holder, self._seconds))
+        except DatabaseError:
+            self._set(False)  # it may have passed to another; the metric must not say otherwise
+            raise
         if self.is_holder:
             await self._recovery.step()
             await self._schedules.step()

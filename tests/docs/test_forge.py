@@ -22,7 +22,6 @@ SCHEMAS = {
     "vendor.github-issue-config": [GITHUB / "ISSUE_TEMPLATE" / "config.yml"],
     "vendor.dependabot": [GITHUB / "dependabot.yml"],
 }
-COMES_WITH_THE_CHART = {"e2e"} if not (ROOT / "helm" / "rekindle" / "Chart.yaml").exists() else set()
 
 
 def targets() -> set[str]:
@@ -61,7 +60,7 @@ def test_a_workflow_runs_what_a_developer_runs(path: Path) -> None:
     """Each make target is there; each job has a limit of time; nobody may write unless a job says so."""
     workflow = yaml.safe_load(path.read_text())
     called = set(re.findall(r"make ([a-z0-9-]+)", path.read_text()))
-    assert called <= targets() | COMES_WITH_THE_CHART
+    assert called <= targets()
     assert workflow["permissions"]["contents"] == "read"
     for job in workflow["jobs"].values():
         assert job["timeout-minutes"] <= 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from gateway_fakes import FakeModelServer, picture
 from gateway_harness import RunningGateway, StartGateway
 from training_harness import make_data, start_run, state_is, training
 
+from gateway.errors import DatabaseError
+from gateway.metrics import Metrics
 from gateway.rollouts.availability import Availability
+from gateway.training.control import Control
 
 pytestmark = pytest.mark.anyio
 
@@ -105,3 +109,33 @@ async def test_runs_are_counted_from_zero_while_they_last_and_by_their_seconds(
     await gateway.becomes(
         "/metrics", lambda answer: 'gateway_training_runs_unfinished{state="running"} 0.0' in answer.text
     )
+
+
+async def test_who_cannot_renew_the_lease_does_not_say_that_it_holds_it() -> None:
+    """With the database away nobody follows the runs, and the metric says so, until it is back."""
+    metrics = Metrics()
+
+    class Leases:
+        is_away = False
+
+        async def acquire(self, *_: object) -> bool:
+            if self.is_away:
+                raise DatabaseError("away")
+            return True
+
+        async def release(self, *_: object) -> None:
+            return None
+
+    class Idle:
+        async def step(self) -> None:
+            return None
+
+        def rest(self) -> None:
+            return None
+
+    leases = Leases()
+    control = Control(leases, "me", 15.0, Idle(), Idle(), metrics)  # type: ignore[arg-type]
+    for leases.is_away, held in ((False, 1), (True, 0), (False, 1)):
+        with contextlib.suppress(DatabaseError):
+            await control.step()
+        assert metrics.control_lease._value.get() == held

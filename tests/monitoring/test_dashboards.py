@@ -12,26 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Watched
-from prometheus_process import DASHBOARDS, ROOT, eventually, exported_names, metric_names
+from prometheus_process import DASHBOARDS, eventually, exported_names, metric_names
 from test_rules import rules
 
 pytestmark = [pytest.mark.stack, pytest.mark.tensorflow, pytest.mark.timeout(600)]
 
 VARIABLES = {"$namespace": ".*", "$model": ".*", "$__rate_interval": "10m", "$__range": "1h"}
 OF_PROMETHEUS = {"up", "ALERTS"}
-# Rules and panels of drift wait for the gateway that judges it; this goes when it is there.
-AWAITED = (
-    {
-        "gateway_drift_alarm",
-        "gateway_drift_score",
-        "gateway_canary_evidence",
-        "gateway_canary_steps_total",
-        "gateway_notifications_total",
-        "gateway_training_triggers_total",
-    }
-    if not (ROOT / "gateway" / "drift").exists()
-    else set()
-)
 MAY_BE_EMPTY = {
     "Canary that failed": "there is no canary",
     "Shadow": "there is no shadow version",
@@ -64,7 +51,7 @@ def exported(url: str) -> set[str]:
 
 def test_every_metric_that_is_asked_for_is_exported(watched: Watched) -> None:
     """No rule and no panel names a metric that neither gateway, model server nor a recording rule has."""
-    known = (OF_PROMETHEUS | AWAITED).union(*(exported(url) for url in watched.metrics.values()))
+    known = OF_PROMETHEUS.union(*(exported(url) for url in watched.metrics.values()))
     known |= {rule["record"] for rule in rules() if "record" in rule}
     asked = {
         name: metric_names(rule["expr"])
