@@ -29,6 +29,17 @@ IMAGES = {
 }
 FOLDERS = {"gateway": "gateway", "modelServer": "model_server", "trainer": "trainer"}
 THIRD_PARTY = shlex.split(os.environ.get("REKINDLE_THIRD_PARTY_IMAGES", ""))
+GATE = {
+    "minimum_examples": 10,
+    "minimum_class_examples": 0,
+    "tolerance": 0.99,
+    "class_tolerance": 1.0,
+    "corrections_share": 0.0,
+    "calibration_limit": 1.0,
+    "size_factor": 10.0,
+    "latency_factor": 100.0,
+}
+"""For a version that learned a few drawn pictures: that there is a gate is tested, not how strict it is."""
 SERVING = os.environ.get("REKINDLE_TENSORFLOW_SERVING_IMAGE", "")
 """Upstream's image, where it is at hand; else our model server takes its place, through the same values."""
 
@@ -91,7 +102,7 @@ def values(images: dict[str, str]) -> dict[str, Any]:
         },
         "gateway": {
             "access": {"allowUnprotected": True},
-            "config": {"server": {"drain_seconds": 5}, "history": {"pictures": "all"}},
+            "config": {"server": {"drain_seconds": 5}, "history": {"pictures": "all"}, "gate": GATE},
             "predict": {"replicas": 1, "resources": small, "autoscaling": {"enabled": False}},
             "control": {"resources": small},
         },

@@ -79,7 +79,7 @@ def test_from_a_correction_to_a_better_version(stack: Stack, clients: LoadPod) -
         lambda: namespace.call("GET", "control", f"/v1/predictions/{wanted}").is_success,
     )
     namespace.api("PUT", f"/v1/predictions/{wanted}/feedback", json={"label": "cat"})
-    upload(namespace, "cifar10", labels, 12)
+    upload(namespace, "cifar10", labels, 60)
     body = {"model": "cifar10", "preset": "tiny", "epochs": 1, "base": "none"}
     begun = namespace.api("POST", RUNS, json=body)
     assert f"rekindle-trainer-{begun['id']}" in jobs(namespace)
