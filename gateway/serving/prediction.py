@@ -225,17 +225,13 @@ class PredictionService:
         return decoded
 
     async def _decode(self, content: bytes, spec: ImageSpec, deadline: float) -> bytes | RequestError:
-        """Small pictures here, large ones in the pool; the header's pixel count decides.
-
-        A picture with more bytes than that count of pixels is hardly small: its header is read once, there.
-        """
-        if len(content) <= self._inline_pixels:
-            try:
-                return images.decode(content, spec, self._inline_pixels)
-            except images.TooManyPixelsError:
-                pass
-            except images.ImageError as error:
-                return NotAPictureError(str(error))
+        """Small pictures here, large ones in the pool; the header's pixel count decides."""
+        try:
+            return images.decode(content, spec, self._inline_pixels)
+        except images.TooManyPixelsError:
+            pass
+        except images.ImageError as error:
+            return NotAPictureError(str(error))
         try:
             async with asyncio.timeout_at(deadline):
                 return await asyncio.get_running_loop().run_in_executor(
