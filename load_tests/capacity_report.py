@@ -22,7 +22,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         "",
         f"Largest errors on unseen runs: throughput {error['throughput']:.1%} "
         f"(goal {GOAL_THROUGHPUT_ERROR:.0%}), p99 {error['p99']:.1%} (goal {GOAL_P99_ERROR:.0%}).",
-        f"A replica of {asked['cpus']:g} CPUs answers {asked['capacity']:.0f} images/s with full batches. "
+        f"A replica of {asked['cpus']:g} CPUs answers {asked['capacity']:.0f} images/s with full batches, "
+        "the error of the throughput taken off. "
         f"Target of an autoscaler at p99 ≤ {asked['p99_ms']:g} ms: {found['hpa_target']:.0f} arrivals/s a "
         "replica.",
         "",

@@ -15,7 +15,7 @@ from load_tests.samples import Sample
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 CPU_NAME = "generator"
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent.lock import BoundedSemaphore
+from gevent.pool import Pool
 from locust import FastHttpUser, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.exception import StopTest
 from locust.runners import WorkerRunner
 
 from load_tests import answers, forms, pictures, samples
@@ -130,7 +131,7 @@ class Caller(FastHttpUser):
         self._headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
         self._path = f"/v1/models/{options.model}/predictions"
         self._remembered: list[tuple[str, str]] = []
-        self._room = BoundedSemaphore(AT_ONCE)
+        self._running = Pool(AT_ONCE)
         self._next_at = time.perf_counter()
 
     @task
@@ -142,9 +143,13 @@ class Caller(FastHttpUser):
         gap = 1 / self._options.arrivals
         self._next_at += random.expovariate(1 / gap) if self._options.gaps == "poisson" else gap
         gevent.sleep(max(0.0, self._next_at - time.perf_counter()))
-        if not self._room.acquire(blocking=False):
-            raise RuntimeError(f"{AT_ONCE} calls of one user are unanswered: use more users or --processes")
-        gevent.spawn(self._call, self._next_at).link(lambda _: self._room.release())
+        if self._running.full():
+            raise StopTest(f"{AT_ONCE} calls of one user are unanswered: use more users or --processes")
+        self._running.spawn(self._call, self._next_at)
+
+    def on_stop(self) -> None:
+        """Calls of an open load that are still unanswered end with their user."""
+        self._running.kill(block=False)
 
     def _call(self, due: float | None) -> None:
         name = random.choices(list(self._mix), list(self._mix.values()))[0]

@@ -23,9 +23,9 @@ from load_tests.peers.report import Run
 from rekindle.child import Child, Command
 from rekindle.console import Console
 from rekindle.loopback import get
-from rekindle.supervisor import Supervisor
+from rekindle.supervisor import ChildFailedError, Supervisor
 
-START_SECONDS = 300.0
+START_SECONDS = 120.0
 SCRIPT = Path(__file__).with_name("post.lua")
 SETTLING_SECONDS = 0.3
 """After the one is woken and the others are stopped."""
@@ -65,18 +65,31 @@ class Bench:
     """The contenders, running, and the picture that is posted to them."""
 
     supervisor: Supervisor
-    contenders: Sequence[Contender]
+    wanted: Sequence[Contender]
     picture: bytes
     scratch: Path
+    contenders: list[Contender] = field(default_factory=list)
+    """Those of the wanted that run."""
     children: dict[str, Child] = field(default_factory=dict)
 
-    def start(self) -> None:
-        """Start all, wait until all are ready. Raises ChildFailedError."""
-        for contender in self.contenders:
-            self.children[contender.name] = self.supervisor.start(contender.command)
-        for contender in self.contenders:
+    def start(self, console: Console) -> None:
+        """Start one after the other; a peer that does not start is said, and left out.
+
+        Raises ChildFailedError when ours does not start.
+        """
+        for contender in self.wanted:
+            child = self.supervisor.start(contender.command)
             is_ready = partial(_answers, contender.ready_url)
-            self.supervisor.wait_until(is_ready, f"Waiting for {contender.name}", START_SECONDS)
+            try:
+                self.supervisor.wait_until(is_ready, f"Waiting for {contender.name}", START_SECONDS)
+            except ChildFailedError as error:
+                if contender is self.wanted[0]:
+                    raise
+                console.say(f"{contender.name} is left out, since it does not start: {error}")
+                self.supervisor.stop(child)
+                continue
+            self.contenders.append(contender)
+            self.children[contender.name] = child
 
     def label(self) -> str:
         """The label that every contender gives to the picture, in every body. Raises BenchError."""
@@ -152,7 +165,7 @@ def _answers(url: str) -> bool:
 
 def run(plan: Plan, bench: Bench, console: Console) -> list[Run]:
     """Warm up, measure, and check the answers before and after. Raises BenchError, ChildFailedError."""
-    bench.start()
+    bench.start(console)
     label = bench.label()
     console.say(f"All {len(bench.contenders)} answer {label!r}. Ctrl-C stops everything.")
     for contender in bench.contenders:
