@@ -70,7 +70,7 @@ export class RunPanel {
 
   ending(run) {
     if (run.state === "succeeded") return notice("good", `It made version ${run.version} with ${percent(run.accuracy)} accuracy on pictures it had not seen. `, h("a", { href: link("versions", { version: run.version }) }, "Look at it, and roll it out"), ".");
-    if (run.state === "rejected") return notice("warning", `It was trained${run.accuracy === null ? "" : ` to ${percent(run.accuracy)}`}, and the gate refused to publish it. `, run.error?.message ?? "", this.view.app.may("operate") ? h("p", {}, button("Publish it all the same", () => this.publish(run), { tone: "small" })) : null);
+    if (run.state === "rejected") return notice("warning", `It was trained${run.accuracy === null ? "" : ` to ${percent(run.accuracy)}`}, and the gate refused to publish it`, run.error?.message ? `: ${run.error.message}.` : ".", this.view.app.may("operate") ? h("p", {}, button("Publish it all the same", () => this.publish(run), { tone: "small" })) : null);
     if (run.state === "cancelled") return notice("info", "It was cancelled. ", run.error?.message ?? "");
     return notice("bad", run.error?.message ?? "It failed.", run.error?.code ? h("p", { class: "faint" }, run.error.code) : null);
   }
