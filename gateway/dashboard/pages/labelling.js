@@ -20,8 +20,7 @@ export function open(visit) {
   const state = { by: "entropy", queue: null, items: [], done: [], error: null, isLoading: false };
   const view = { visit, app, state };
   visit.show(() => page(view));
-  refill(view);
-  if (app.may("label")) document.addEventListener("keydown", (event) => press(event, view), { signal: visit.signal });
+  if (app.may("label")) refill(view);
 }
 
 function page(view) {
@@ -62,10 +61,11 @@ function current(view) {
   const [best] = item.classifications;
   return h(
     "section",
-    { class: "panel labelling-card", "data-key": item.id, "aria-label": "The picture to label" },
+    // the keys work while the card has the focus, so that nobody who dictates or zooms labels by accident
+    { class: "panel labelling-card", "data-key": "card", "aria-label": "The picture to label", tabindex: 0, onkeydown: (event) => press(event, view), mounted: (node) => node.focus({ preventScroll: true }) },
     picture(`v1/predictions/${item.id}/image`, "The picture to label", { loading: "eager" }),
     h("div", { class: "stack" }, h("h2", {}, "What does it show?"), labelPicker(app.labels, { best: best?.label, pick: (label) => give(view, label), name: "What does it show?" }), h("div", { class: "row" }, button("Skip", () => skip(view), { tone: "small", sign: h("kbd", { "aria-hidden": "true" }, "S") }), button("Undo", () => undo(view), { tone: "small", sign: h("kbd", { "aria-hidden": "true" }, "U"), disabled: !state.done.length }))),
-    h("div", { class: "stack labelling-guess" }, h("h3", {}, `Version ${item.version} thinks`), classBars(item.classifications.slice(0, 3)), h("p", { class: "faint" }, `Uncertainty ${percent(item.uncertainty, 0)} of the most uncertain one that waits.`)),
+    h("div", { class: "stack labelling-guess" }, h("h3", {}, `Version ${item.version} thinks`), classBars(item.classifications.slice(0, 3)), h("p", { class: "faint" }, `Uncertainty ${percent(item.uncertainty, 0)} of the most uncertain one that waits. The keys work while this card is selected.`)),
   );
 }
 

@@ -6,6 +6,7 @@ import { count, duration, many, now, number, percent } from "../../core/format.j
 import { link } from "../../core/router.js";
 import { figure } from "../../charts/frame.js";
 import { lines } from "../../charts/lines.js";
+import { ask } from "../../parts/dialogs.js";
 import { verdict } from "../../parts/gate.js";
 import { anchor, at, badge, button, facts, panelWith, progress } from "../../parts/pieces.js";
 import { notice, shown } from "../../parts/states.js";
@@ -69,7 +70,7 @@ export class RunPanel {
 
   ending(run) {
     if (run.state === "succeeded") return notice("good", `It made version ${run.version} with ${percent(run.accuracy)} accuracy on pictures it had not seen. `, h("a", { href: link("versions", { version: run.version }) }, "Look at it, and roll it out"), ".");
-    if (run.state === "rejected") return notice("warning", `It was trained${run.accuracy === null ? "" : ` to ${percent(run.accuracy)}`}, and the gate refused to publish it. `, run.error?.message ?? "");
+    if (run.state === "rejected") return notice("warning", `It was trained${run.accuracy === null ? "" : ` to ${percent(run.accuracy)}`}, and the gate refused to publish it`, run.error?.message ? `: ${run.error.message}.` : ".", this.view.app.may("operate") ? h("p", {}, button("Publish it all the same", () => this.publish(run), { tone: "small" })) : null);
     if (run.state === "cancelled") return notice("info", "It was cancelled. ", run.error?.message ?? "");
     return notice("bad", run.error?.message ?? "It failed.", run.error?.code ? h("p", { class: "faint" }, run.error.code) : null);
   }
@@ -86,6 +87,20 @@ export class RunPanel {
       const pre = this.view.visit.root.querySelector(".log-lines");
       if (pre && pre.scrollHeight - pre.scrollTop - pre.clientHeight < 200) pre.scrollTop = pre.scrollHeight;
     }));
+  }
+
+  /** Against the gate's word, with a reason; it answers nobody before somebody promotes it. */
+  async publish(run) {
+    const failed = run.gate?.checks.filter(({ passed }) => !passed).map(({ sentence }) => sentence) ?? [];
+    const answer = await ask({ title: "Publish what the gate refused?", text: [`The gate refused it: ${failed.join(" ") || run.error?.message || "see its verdict"}`, "It becomes a version that answers nobody before somebody promotes it."], confirm: "Publish", reason: { isRequired: true, hint: "Required, because the gate refused it. It goes into the audit log." } });
+    if (!answer) return;
+    try {
+      const { version } = await api.post(`/v1/training-runs/${this.id}/publication`, { json: { reason: answer.reason } });
+      this.view.app.toast(`It is version ${version} now, and waits for a promotion.`, { tone: "good" });
+      location.hash = link("versions", { version });
+    } catch (error) {
+      this.view.app.toast(error.message, { tone: "bad" });
+    }
   }
 
   async cancel() {

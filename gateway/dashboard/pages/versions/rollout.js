@@ -16,7 +16,7 @@ export class RolloutPanel {
     return shown(this.view.rollout, (value) => this.whole(value), { height: 180 });
   }
 
-  whole({ rollout, loading, failed, error }) {
+  whole({ rollout, loading, failed, waiting, error }) {
     const { app } = this.view;
     const may = app.may("operate");
     const broken = Object.entries(failed ?? {});
@@ -27,6 +27,7 @@ export class RolloutPanel {
       error ? notice("bad", error) : null,
       loading ? notice("info", `Version ${loading} is being loaded; it becomes stable once every replica has it.`) : null,
       broken.map(([version, why]) => notice("warning", `Version ${version} was given up: ${why}`)),
+      Object.entries(waiting ?? {}).map(([version, why]) => notice("info", `Version ${version} waits for a person to promote it: ${why}`)),
       h("div", { class: "roles" }, this.role("Stable", rollout.stable, rollout.canary ? `${percent(1 - rollout.canary_share, 0)} of traffic` : "all traffic", may ? this.promote(rollout) : null), this.role("Canary", rollout.canary, rollout.canary ? `${percent(rollout.canary_share, 0)} of traffic` : "no part of traffic tries another version", may ? this.canary(rollout) : null), this.role("Shadow", rollout.shadow, rollout.shadow ? `answers copies of ${percent(rollout.shadow_share, 0)}; nobody sees them` : "no version answers copies", may ? this.shadow(rollout) : null)),
       may ? this.policy(rollout) : null,
     );
@@ -53,13 +54,14 @@ export class RolloutPanel {
     const { path, app, visit } = this.view;
     visit.redraw();
     const { card } = await api.get(`${path}/versions/${version}`).catch((error) => { app.toast(error.message, { tone: "bad" }); return {}; });
-    const refused = card?.gate && !card.gate.passed;
+    const waits = this.view.rollout.value?.waiting?.[version];
+    const refused = waits || (card?.gate && !card.gate.passed);
     const failed = card?.gate?.checks.filter(({ passed }) => !passed) ?? [];
     const answer = await ask({
       title: `Promote version ${version}?`,
       text: [
         "It answers all traffic once every replica has it. The present stable version stays loaded, so that rolling back is one move.",
-        refused ? `The gate refused it: ${failed.map(({ sentence }) => sentence).join(" ")}` : card?.gate ? "The gate let it pass." : "There is no decision of the gate about it.",
+        refused ? `It was to wait: ${failed.map(({ sentence }) => sentence).join(" ") || waits}` : card?.gate ? "The gate let it pass." : "There is no decision of the gate about it.",
       ],
       confirm: "Promote",
       reason: refused ? { isRequired: true, hint: "Required, because the gate refused it. It goes into the audit log." } : {},
