@@ -20,7 +20,7 @@ from rekindle.supervisor import Supervisor
 from rekindle.topology import Stack
 
 START_SECONDS = 300.0
-NOT_SERVED = shutil.ignore_patterns("model.h5", "model.keras", "plots")
+NOT_SERVED = shutil.ignore_patterns("model.h5", "model.keras", "plots", "*_reference_requests")
 
 
 @dataclass(frozen=True)
