@@ -1,4 +1,4 @@
-"""Command line of the trainer: run, watch, fetch, evaluate, adopt, references, reproduce.
+"""Command line of the trainer: run, watch, fetch, evaluate, adopt, complete, reproduce.
 
 TensorFlow is imported by the commands that need it, so that `--help` and a wrong flag answer at once.
 """
@@ -61,12 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     fetching.set_defaults(command=fetch.run)
     _add_evaluate(commands.add_parser("evaluate", help="judge a version on labelled pictures"))
     adopt.add_arguments(commands.add_parser("adopt", help="publish a model that someone else trained"))
-    references = commands.add_parser(
-        "reference-requests", help="let a version prove that bfloat16 keeps its labels"
-    )
-    references.add_argument("--version", type=Path, required=True, metavar="DIR", help="a version directory")
-    references.add_argument("--data", type=Path, required=True, metavar="DIR", help="what it was trained on")
-    references.set_defaults(command=_references)
+    told = "give an older version its reference requests and profile"
+    completing = commands.add_parser("complete", help=told)
+    completing.add_argument("--version", type=Path, required=True, metavar="DIR", help="a version directory")
+    completing.add_argument("--data", type=Path, required=True, metavar="DIR", help="what it was trained on")
+    completing.set_defaults(command=_complete)
     _add_reproduce(commands.add_parser("reproduce", help="train a version again from its card, and compare"))
     return parser
 
@@ -206,10 +205,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return judge.run(arguments)
 
 
-def _references(arguments: argparse.Namespace) -> int:
-    from trainer.reference_requests import add_to
+def _complete(arguments: argparse.Namespace) -> int:
+    from trainer.completing import complete
 
-    print(f"{add_to(arguments.version, arguments.data)} reference inputs in {arguments.version}")
+    complete(arguments.version, arguments.data)
+    print(f"{arguments.version} has reference requests and a reference profile")
     return 0
 
 

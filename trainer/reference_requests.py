@@ -20,8 +20,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from contract.records import ImageSpec
-from trainer import data
-from trainer.served import FloatArray, SavedVersion, read_card
+from trainer.served import FloatArray, SavedVersion
 
 REFERENCES = Path("assets.extra", "tf_serving_reference_requests")
 EXAMPLES = 2048
@@ -149,17 +148,3 @@ def _requests(model: str, contents: list[bytes]) -> Iterator[predict_pb2.Predict
         tensor = tf.make_tensor_proto(contents[start : start + PER_REQUEST], tf.string)
         request.inputs["encoded_images"].CopyFrom(tensor)
         yield request
-
-
-def add_to(version: Path, folder: Path) -> int:
-    """`trainer reference-requests`: give a version its requests; how many.
-
-    `folder`: the data that it was trained on, of which the validation split is read.
-    Raises OSError, pydantic.ValidationError, DataError.
-    """
-    card = read_card(version)
-    validation = data.load_training(folder, card.image).validation
-    served = SavedVersion(version, card.output_name)
-    said = served.probabilities(validation.images)
-    write_references(card.model, card.image, served, said, version / REFERENCES, EXAMPLES)
-    return EXAMPLES
