@@ -19,6 +19,7 @@ from rich.table import Table
 
 PACKAGES = (
     "rekindle",
+    "locust",
     "tensorflow",
     "fastapi",
     "uvicorn",
