@@ -107,8 +107,8 @@ class ModelPaths:
         """The complete versions, ascending. Directories with any other name are not versions."""
         try:
             names = os.listdir(self.root)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return []  # PermissionError: `lost+found` of a fresh disk is none of ours
         numbers = (int(name) for name in names if is_version_name(name))
         return sorted(number for number in numbers if (self.version(number) / SAVED_MODEL).is_file())
 

@@ -44,7 +44,7 @@ def test_a_second_provider_of_metrics(stack: Stack, other: Namespace) -> None:
 def test_a_missing_secret(stack: Stack, other: Namespace) -> None:
     """By name, and then by its key."""
     access = {"gateway": {"access": {"allowUnprotected": False, "tokensSecret": "missing"}}}
-    values = stack.upgraded(access)
+    values = stack.upgraded(access, {"modelServer": {"autoscaling": {"enabled": False}}})
     assert 'names the Secret "missing", which is not in the namespace' in refused(other, values)
     other.kubectl("create", "secret", "generic", "missing", "--from-literal=wrong=x")
     assert 'has no key "tokens"; it has: wrong' in refused(other, values)

@@ -173,3 +173,19 @@ def test_walk_files_is_sorted_and_skips_what_is_hidden(tmp_path: Path) -> None:
 def test_uploads_are_told_by_their_names(name: str, expected: bool) -> None:
     """The gateway writes a hash and an extension; every other name is base data."""
     assert layout.is_upload(name) is expected
+
+
+def test_a_folder_that_may_not_be_read_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lost+found` of a fresh disk belongs to root; the store beside it is read all the same."""
+    (tmp_path / "shades" / "1").mkdir(parents=True)
+    (tmp_path / "shades" / "1" / layout.SAVED_MODEL).touch()
+    (tmp_path / "lost+found").mkdir()
+    listdir = os.listdir
+
+    def refuse(path: Path) -> list[str]:  # as root, who runs these tests in places, nothing is refused
+        if Path(path).name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert layout.model_names(tmp_path) == ["shades"]
