@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -131,13 +132,17 @@ REQUIRED = os.environ.get("REKINDLE_REQUIRE_ALL_TESTS") == "1"
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    """A running PostgreSQL, shared by the session."""
+def postgresql() -> Iterator[PostgreSQL]:
+    """A running PostgreSQL, shared by the session.
+
+    Not in pytest's own folder: a second pytest that starts closes that to the user `postgres`.
+    """
     if binaries() is None and not REQUIRED:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"), settled_port()).start()
-    yield server
-    server.stop()
+    with tempfile.TemporaryDirectory(prefix="rekindle-postgresql-") as folder:
+        server = PostgreSQL(Path(folder), settled_port()).start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

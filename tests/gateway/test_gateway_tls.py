@@ -69,13 +69,14 @@ async def test_mutual_tls_and_renewal_lose_no_request(
             statuses.append((await gateway.predict(files={"images": picture()})).status_code)
 
     predicting = asyncio.create_task(predict_on())
-    [before] = gateway.services.replicas._members.values()
+    [pool] = gateway.services.replicas
+    [before] = pool.replicas._members.values()
     await eventually(lambda: len(statuses) > 3)
     own[1].write_bytes(renewed[1].read_bytes())  # half of the pair: not used
     await eventually(lambda: "certificates cannot be renewed" in caplog.messages)
-    assert list(gateway.services.replicas._members.values()) == [before]
+    assert list(pool.replicas._members.values()) == [before]
     own[0].write_bytes(renewed[0].read_bytes())
-    await eventually(lambda: list(gateway.services.replicas._members.values()) != [before])
+    await eventually(lambda: list(pool.replicas._members.values()) != [before])
     count = len(statuses)
     await eventually(lambda: len(statuses) > count + 3)
     ended.set()

@@ -104,7 +104,7 @@ async def test_a_batch_links_to_every_request_in_it(
     first = asyncio.create_task(gateway.predict(files={"images": picture()}))
     await eventually(lambda: len(model_server.calls) == 1)
     more = [asyncio.create_task(gateway.predict(files={"images": picture()})) for _ in range(3)]
-    await eventually(lambda: gateway.services.prediction._queue.queued_images == 3)
+    await eventually(lambda: gateway.services.replicas.queued_images == 3)
     model_server.flowing.set()
     assert {(await request).status_code for request in [first, *more]} == {200}
     await eventually(lambda: len(collector.spans) >= 6)
