@@ -83,8 +83,9 @@ class Folders:
                 )
 
     def _is_divided(self, split: Split) -> bool:
-        """Whether this is a split's folder, and no class that is called so."""
-        return self.training != self.root and (self.root / split).is_dir()
+        """Whether this is a split's folder, and no class that is called so: that one holds pictures alone."""
+        folder = self.root / split
+        return folder.is_dir() and (self.training != self.root or bool(_class_folders(folder)))
 
     def _class_paths(self, split: Split) -> list[Path]:
         return [self.root / split / name for name in _class_folders(self.root / split)]

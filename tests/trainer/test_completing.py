@@ -30,8 +30,8 @@ def test_an_older_version_gets_the_profile_of_a_training_run(
     assert (version / REFERENCES).stat().st_size > 0
     assert completed.reference is not None
     assert born.reference is not None
-    sample = {"sample": born.reference.sample}  # which rows it shows is the run's seed's choice
-    assert completed.reference.model_copy(update=sample).model_dump() == pytest.approx(
-        born.reference.model_dump(), rel=1e-3
-    )
+    other = {"sample", "embedding_mean"}  # the run's seed chooses the rows, and it computes in bfloat16
+    assert completed.reference.model_dump(exclude=other) == born.reference.model_dump(exclude=other)
+    assert completed.reference.embedding_mean == pytest.approx(born.reference.embedding_mean, rel=0.05)
+    assert len(completed.reference.sample.label) == len(born.reference.sample.label)
     assert completed.model_copy(update={"reference": None}) == born.model_copy(update={"reference": None})

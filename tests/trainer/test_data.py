@@ -144,3 +144,11 @@ def test_the_digest_names_the_content(drawn_data: Path, tmp_path: Path) -> None:
     third = data.load_training(second_root, shares=SplitShares(test=0.0))
     digests = [data.profile(loaded, None, []).digest for loaded in (first, second, third)]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_folder_of_test_pictures_alone_is_a_test_split(tmp_path: Path) -> None:
+    """`trainer evaluate` takes `DIR/test/<class>/…` without any training pictures beside it."""
+    draw_folder(tmp_path / "test", per_class=4)
+    image = ImageSpec(height=24, width=24)
+    examples, skipped = data.load_test(tmp_path, ["blue", "green", "red"], image)
+    assert (len(examples), skipped) == (12, [])
