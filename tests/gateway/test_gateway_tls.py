@@ -72,15 +72,17 @@ async def test_mutual_tls_and_renewal_lose_no_request(
     [pool] = gateway.services.replicas
     [before] = pool.replicas._members.values()
     await eventually(lambda: len(statuses) > 3)
-    own[1].write_bytes(renewed[1].read_bytes())  # half of the pair: not used
-    await eventually(lambda: "certificates cannot be renewed" in caplog.messages)
-    assert list(pool.replicas._members.values()) == [before]
-    own[0].write_bytes(renewed[0].read_bytes())
-    await eventually(lambda: list(pool.replicas._members.values()) != [before])
-    count = len(statuses)
-    await eventually(lambda: len(statuses) > count + 3)
-    ended.set()
-    await predicting
+    try:
+        own[1].write_bytes(renewed[1].read_bytes())  # half of the pair: not used
+        await eventually(lambda: "certificates cannot be renewed" in caplog.messages)
+        assert list(pool.replicas._members.values()) == [before]
+        own[0].write_bytes(renewed[0].read_bytes())
+        await eventually(lambda: list(pool.replicas._members.values()) != [before])
+        count = len(statuses)
+        await eventually(lambda: len(statuses) > count + 3)
+    finally:
+        ended.set()
+        await predicting
     assert set(statuses) == {200}
 
 
