@@ -10,27 +10,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import httpx
 import pytest
-from prometheus_process import ROOT, Prometheus, eventually, prometheus
+from prometheus_process import ROOT, Watched, eventually, prometheus
 
 from rekindle.loopback import free_ports
 
 PICTURE = ROOT / "docs" / "pictures" / "ship.jpg"
 PREDICTIONS = "/v1/models/cifar10/predictions"
 START_SECONDS = 480
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A gateway and a model server with a past, and the Prometheus that knows it."""
-
-    gateway: str
-    metrics: dict[str, str]
-    """Job → URL of its metrics."""
-    prometheus: Prometheus
 
 
 @pytest.fixture(scope="session")

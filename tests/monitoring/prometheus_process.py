@@ -129,3 +129,13 @@ def exported_names(exposition: str) -> set[str]:
         suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
         names.update(name + suffix for suffix in suffixes)
     return names
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A gateway and a model server with a past, and the Prometheus that knows it."""
+
+    gateway: str
+    metrics: dict[str, str]
+    """Job → URL of its metrics."""
+    prometheus: Prometheus

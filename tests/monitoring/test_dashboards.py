@@ -11,8 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Watched
-from prometheus_process import DASHBOARDS, eventually, exported_names, metric_names
+from prometheus_process import DASHBOARDS, Watched, eventually, exported_names, metric_names
 from test_rules import rules
 
 pytestmark = [pytest.mark.stack, pytest.mark.tensorflow, pytest.mark.timeout(600)]
