@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from prometheus_process import ROOT, Watched, eventually, prometheus
+from prometheus_process import ROOT, Prometheus, Watched, eventually, prometheus
 
 from rekindle.loopback import free_ports
 
