@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.errors import ConfigurationError
 from gateway.settings import PredictorSettings
@@ -56,18 +57,26 @@ class CertificateFiles:
             return None
         own, key = settings.tls_certificate_file, settings.tls_key_file
         try:
+            found = self._read_bytes(settings.tls_ca_file)
             context = ssl.create_default_context(cafile=settings.tls_ca_file)
             if own is not None:
                 context.load_cert_chain(own, key)
-            return Certificates(
-                settings.tls_ca_file.read_bytes(),
-                own.read_bytes() if own else None,
-                key.read_bytes() if key else None,
-                settings.tls_server_name,
-            )
+            # Only the standard library's own reading checks a pair, so what it read may not be what we did.
+            if self._read_bytes(settings.tls_ca_file) != found:
+                raise OSError("they changed while they were read")
+            return found
         except OSError as error:  # ssl.SSLError is one too
             named = ", ".join(str(path) for path in (settings.tls_ca_file, own, key) if path)
             raise ConfigurationError(
                 f"the TLS files for the model servers cannot be used ({named}): {error}; they must be PEM, "
                 "and the key must belong to the certificate"
             ) from error
+
+    def _read_bytes(self, authorities: Path) -> Certificates:
+        own, key = self._settings.tls_certificate_file, self._settings.tls_key_file
+        return Certificates(
+            authorities.read_bytes(),
+            own.read_bytes() if own else None,
+            key.read_bytes() if key else None,
+            self._settings.tls_server_name,
+        )

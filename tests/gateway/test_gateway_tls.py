@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,25 @@ def test_files_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
     files = CertificateFiles(settings)
     known = files.current
     key.unlink()
+    assert not files.have_changed()
+    assert files.current is known
+
+
+def test_a_file_replaced_between_check_and_use_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was checked is what is used: a key that changes after the check waits for the next reading."""
+    (certificate, key), (_, other) = make_certificate(tmp_path, "one"), make_certificate(tmp_path, "other")
+    settings = PredictorSettings(tls_ca_file=certificate, tls_certificate_file=certificate, tls_key_file=key)
+    files = CertificateFiles(settings)
+    known = files.current
+    check_pair = ssl.SSLContext.load_cert_chain
+
+    def check_then_renew(context: ssl.SSLContext, *pair: Path) -> None:
+        check_pair(context, *pair)
+        key.write_bytes(other.read_bytes())
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", check_then_renew)
     assert not files.have_changed()
     assert files.current is known
 
