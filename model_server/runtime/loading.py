@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from model_server.errors import Code, ServingError
@@ -105,8 +106,11 @@ class SavedModelLoader:
                 options = session_options(self._sessions)
                 from model_server.runtime.servable import loader
 
-                load = loader(options, self._tags)
-                if self._precision is not None:
-                    load = self._precision.chooser(load, options, self._tags, self._reserve)
-                self._load = load
+                # A user who says how many operations run at a time gets the pool for every run.
+                hands_over = bool(self._sessions.threads.inter_op or self._sessions.config_file)
+                make_load = partial(loader, tags=self._tags, hands_over=hands_over)
+                if self._precision is None:
+                    self._load = make_load(options)
+                else:
+                    self._load = self._precision.chooser(make_load, options, self._reserve)
             return self._load

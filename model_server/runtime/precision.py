@@ -10,7 +10,7 @@ split_convolutions.py's business.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,8 @@ Observer = Callable[[str, Decision], None]
 """Told of each decision: the version's directory."""
 
 Load = Callable[[Path], "Servable"]
+MakeLoad = Callable[..., Load]
+"""Sessions with this ConfigProto and, where given, this change of the MetaGraphDef (servable.loader)."""
 
 
 def cpu_computes_bfloat16(cpuinfo: Path = _CPUINFO) -> bool:
@@ -79,19 +81,18 @@ class MixedPrecision:
 
     def chooser(
         self,
-        load: Load,
+        make_load: MakeLoad,
         options: Any,
-        tags: Sequence[str],
         reserve: Callable[[Path], AbstractContextManager[None]],
     ) -> Load:
-        """A function that loads a version in the precision that serves it; `load` is the one in float32.
+        """A function that loads a version in the precision that serves it.
 
         `options` is the ConfigProto of every session; `reserve` holds memory for a second session meanwhile.
         """
-        from model_server.runtime.servable import loader
         from model_server.runtime.split_convolutions import split_first_convolutions
 
-        load_bfloat16 = loader(_with_bfloat16(options), tags, split_first_convolutions)
+        load = make_load(options)
+        load_bfloat16 = make_load(_with_bfloat16(options), split_first_convolutions)
 
         def reserved(path: Path) -> Servable:
             with reserve(path):

@@ -8,6 +8,7 @@ requests, of versions or of batches.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tensorflow.python.saved_model import loader_impl
 from contract import tfserving_api
 from contract.layout import SAVED_MODEL
 from model_server.errors import Code, ServingError
+from model_server.runtime.short_runs import ShortRuns
 from model_server.runtime.signatures import Signature, signature_of
 from model_server.runtime.tensors import Array
 
@@ -29,13 +31,16 @@ _INITIALISATION = "__saved_model_init_op"
 class Servable:
     """A SavedModel in a session of its own. `run` may be called from many threads at once."""
 
-    def __init__(self, session: Any, signatures: Mapping[str, Signature], definitions: Any) -> None:
+    def __init__(
+        self, session: Any, signatures: Mapping[str, Signature], definitions: Any, short_runs: ShortRuns
+    ) -> None:
         self.signatures = signatures
         self.model, self.version, self.path = "", 0, Path()
         """Whose it is and where it lies; the loader says so."""
         self.definitions = definitions
         """A SignatureDefMap: the signatures as the SavedModel states them."""
         self._session = session
+        self._short_runs = short_runs
 
     def run(
         self,
@@ -50,16 +55,21 @@ class Servable:
         """
         feeds = {signature.inputs[alias].endpoint: array for alias, array in inputs.items()}
         fetches = [signature.outputs[alias].endpoint for alias in outputs]
-        options = _options(timeout_seconds)
+        rows = max((len(array) for array in inputs.values() if array.ndim), default=1)
+        short = self._short_runs.options(signature.name, rows)
+        options = short or _options(timeout_seconds)
+        started = time.perf_counter()
         try:
-            return tf_session.TF_SessionRun_wrapper(  # type: ignore[no-any-return]
+            found = tf_session.TF_SessionRun_wrapper(
                 self._session._session, options, feeds, fetches, [], None
             )
         except tf.errors.OpError as error:
             raise ServingError(_code(error), error.message + signature.mismatch(inputs)) from None
         finally:
-            if options is not None:
+            if options is not None and short is None:
                 tf_session.TF_DeleteBuffer(options)
+        self._short_runs.took(signature.name, rows, time.perf_counter() - started)
+        return found  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Give back the session's memory."""
@@ -67,11 +77,16 @@ class Servable:
 
 
 def loader(
-    session_options: Any, tags: Sequence[str], rewrite: Callable[[Any], object] | None = None
+    session_options: Any,
+    rewrite: Callable[[Any], object] | None = None,
+    *,
+    tags: Sequence[str],
+    hands_over: bool = False,
 ) -> Callable[[Path], Servable]:
     """A function that loads the meta graph with `tags`; every session gets `session_options`.
 
     `rewrite` may change the MetaGraphDef before it is imported.
+    `hands_over`: every run goes to TensorFlow's pool, also a short one (short_runs.py).
     """
 
     def load(path: Path) -> Servable:
@@ -89,7 +104,7 @@ def loader(
                     rewrite(saved.get_meta_graph_def_from_tags(list(tags)))
                 meta_graph = saved.load(session, list(tags))
             session._extend_graph()
-            return Servable(session, *_signatures(meta_graph, graph))
+            return Servable(session, *_signatures(meta_graph, graph), ShortRuns(graph, not hands_over))
         except Exception as error:
             session.close()
             raise _load_error(error, path) from error

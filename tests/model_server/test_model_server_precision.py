@@ -112,7 +112,7 @@ def load(options: Any, rewrite: Callable[[Any], object] | None = None) -> precis
     """Loads in float32."""
     from model_server.runtime.servable import loader
 
-    return loader(options, ("serve",), rewrite)
+    return loader(options, rewrite, tags=("serve",))
 
 
 def scores(servable: Any, signature: str, images: Any) -> Any:
@@ -195,7 +195,7 @@ def test_bfloat16_serves_where_the_labels_stay(
     images = noise(precision.LEAST_EXAMPLES)
     write_references(version, images[:1500], images[1500:])
     state_in_card(version, 0.5)
-    servable = mixed.chooser(load(options), options, ("serve",), lambda path: nullcontext())(version)
+    servable = mixed.chooser(load, options, lambda path: nullcontext())(version)
     agreement = decisions[0].agreement
     assert decisions[0].is_bfloat16, decisions[0].reason
     assert agreement is not None

@@ -149,14 +149,21 @@ def test_an_unknown_or_doubled_output_is_refused(tiny: Running) -> None:
     assert doubled == "duplicate output tensor alias: sum"
 
 
-def test_the_deadline_of_a_call_stops_its_run(tiny: Running) -> None:
-    """A run that would take an hour ends with the call, and the next call is answered."""
+def waiting(seconds: float) -> Any:
+    """A request that takes that long."""
     request = api.PredictRequest()
     request.model_spec.name = "tiny"
     request.model_spec.signature_name = "wait"
     request.inputs["seconds"].dtype = 2
-    request.inputs["seconds"].double_val.append(3600)
-    code, _ = refusal(tiny, request, timeout=0.5)
+    request.inputs["seconds"].double_val.append(seconds)
+    return request
+
+
+def test_the_deadline_of_a_call_stops_its_run(tiny: Running) -> None:
+    """A run that would take an hour ends with the call, also after short ones; the next one is answered."""
+    for _ in range(3):
+        tiny.call(api.PREDICT, waiting(seconds=0), api.PredictResponse)
+    code, _ = refusal(tiny, waiting(seconds=3600), timeout=0.5)
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
     versions = tiny.server.repository._models["tiny"].available.values()
     eventually(lambda: all(version.calls == 0 for version in versions))
