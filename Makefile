@@ -101,6 +101,9 @@ bench-model-server: development ## The model server beside the raw TensorFlow ca
 footprint: development ## Import time and memory of the gateway
 	$(IN_VENV) -m load_tests.footprint
 
+stale: development ## Publish on a volume whose readers see it 30 s late: failures, seconds (as root, needs bindfs)
+	$(IN_VENV) -m load_tests.stale
+
 swap: development ## Publish versions under 16 clients: failures, seconds
 	$(IN_VENV) -m load_tests.swap
 

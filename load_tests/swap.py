@@ -77,7 +77,7 @@ def main() -> int:
             for client in clients:
                 client.start()
             try:
-                seconds = [_publish(newest, paths, number, tally) for number in range(options.swaps)]
+                seconds = [publish_again(newest, paths, number, tally) for number in range(options.swaps)]
             finally:
                 stopped.set()
                 for client in clients:
@@ -88,7 +88,9 @@ def main() -> int:
     return 1 if tally.failures else 0
 
 
-def _publish(version: Path, paths: ModelPaths, number: int, tally: Tally, patience: float = 60.0) -> float:
+def publish_again(
+    version: Path, paths: ModelPaths, number: int, tally: Tally, patience: float = 60.0
+) -> float:
     """Publish once more, wait for the first answer of the new version and two seconds of its service."""
     time.sleep(2)
     new = publish(version, paths, f"swap-{number}")

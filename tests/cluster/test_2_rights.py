@@ -72,25 +72,3 @@ def test_manifests_against_the_schemas_of_this_api_server(stack: Stack, tmp_path
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert ran.returncode == 0, ran.stdout[-3000:]
     figure("5", f"kubeconform strict, schemas of this API server: {ran.stdout.strip().splitlines()[-1]}")
-
-
-def test_a_linter_finds_nothing(stack: Stack, tmp_path: Path) -> None:
-    """kube-linter over what is installed."""
-    linter = shutil.which("kube-linter")
-    if linter is None:
-        pytest.skip(
-            "kube-linter is not on PATH: go install golang.stackrox.io/kube-linter/cmd/kube-linter@v0.7.6"
-        )
-    (tmp_path / "all.yaml").write_text(
-        run("helm", "get", "manifest", stack.namespace.release, "-n", stack.namespace.name)
-    )
-    said = run(
-        linter,
-        "lint",
-        str(tmp_path / "all.yaml"),
-        "--config",
-        str(ROOT / "helm" / "kube-linter.yaml"),
-        check=False,
-    )
-    figure("5", f"kube-linter: {said.strip().splitlines()[-1] if said.strip() else 'no findings'}")
-    assert "No lint errors found" in said, said
