@@ -139,6 +139,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The figures of a run are its own."""
+    (ARTEFACTS / "figures.txt").unlink(missing_ok=True)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """All figures once more."""
     if (figures := ARTEFACTS / "figures.txt").is_file():
