@@ -107,7 +107,7 @@ stale: development ## Publish on a volume whose readers see it 30 s late: failur
 swap: development ## Publish versions under 16 clients: failures, seconds
 	$(IN_VENV) -m load_tests.swap
 
-history-pages: development ## Milliseconds of pages of a history of a million rows (ROWS="--url postgresql://…")
+history-pages: development ## Milliseconds of pages of a history of a million rows (ROWS=--postgresql)
 	$(IN_VENV) -m load_tests.history.rows $(ROWS)
 
 gateway-cost: development ## What history, tokens and quotas cost beside a bare gateway (needs wrk)

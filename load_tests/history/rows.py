@@ -1,8 +1,8 @@
-"""Pages of a long history: `python -m load_tests.history.rows --rows 1000000 [--url postgresql://…]`.
+"""Pages of a long history: `python -m load_tests.history.rows --rows 1000000 [--postgresql]`.
 
 Fills a migrated, empty database with made-up predictions of 90 days, starts a gateway on it, and prints
 the median milliseconds of the first page, of filtered pages, of a page in the middle and of the CSV's
-first bytes. Without --url a SQLite file in a temporary folder is used; a given database must be empty.
+first bytes: of a SQLite file, of a PostgreSQL that is started for it, or of a given, empty database.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from sqlalchemy import MetaData, Table, create_engine, insert, make_url, text
 
+from load_tests.postgresql import PostgreSQL, settled_port
 from rekindle.loopback import free_ports
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -43,11 +44,18 @@ def main() -> int:
     """Fill, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--url", help="default: a SQLite file in a temporary folder")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--url", help="default: a SQLite file in a temporary folder")
+    where.add_argument("--postgresql", action="store_true", help="start Debian's for it, and end it")
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="rekindle-") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rekindle-"))
         url = options.url or f"sqlite:///{folder}/history.sqlite3"
+        if options.postgresql:
+            server = PostgreSQL(Path(folder) / "postgresql", settled_port())
+            stack.callback(server.stop)
+            url = server.start().url
         environment = os.environ | {"GATEWAY_DATABASE__URL": url, "GATEWAY_STORES__DATA": folder}
         subprocess.run([sys.executable, "-m", "gateway", "migrate"], check=True, env=environment)
         started = time.perf_counter()
