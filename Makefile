@@ -38,6 +38,7 @@ types: development ## Check types
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m mypy helm/rekindle/monitoring/source
 	$(IN_VENV) -m mypy docs/generate docs/build_site.py
+	$(IN_VENV) -m mypy deploy/cost.py deploy/demand.py
 
 imports: development ## Check who imports whom
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
@@ -150,6 +151,9 @@ chart: development ## Rewrite the chart's README and schema from the comments in
 
 manifests: development ## Render k8s/base and k8s/monitoring from the chart (needs helm)
 	$(IN_VENV) helm/manifests.py $(HELM)
+
+cost: development ## What the deployment guides ask for and cost, into docs/deploy/cost.md (needs helm)
+	$(IN_VENV) deploy/cost.py $(COST)
 
 chart-schemas: development ## Keep the API server's schemas for the chart's tests (needs kubectl, go, KUBECONFIG)
 	$(IN_VENV) tests/chart/schemas.py

@@ -1,0 +1,309 @@
+"""The machines without Kubernetes: Compose with TLS in front, systemd, and a host that runs one container."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import httpx
+import pytest
+import yaml
+from documents import ROOT
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.access.callers import Role
+from gateway.access.tokens import create
+from rekindle.__main__ import _parser
+from rekindle.loopback import free_ports
+
+VM = ROOT / "deploy" / "vm"
+RENDER = ROOT / "deploy" / "render"
+F = TypeVar("F")
+VARIABLES = {"REKINDLE_HOST": "rekindle.example.com", "REKINDLE_DATABASE_PASSWORD": "0123456789abcdef"}
+
+
+def program(*names: str) -> str:
+    """The first of these programs that is here, or in REKINDLE_KUBE_TOOLS; skips the test where none is."""
+    places = os.pathsep.join(filter(None, [os.environ.get("PATH"), os.environ.get("REKINDLE_KUBE_TOOLS")]))
+    for name in names:
+        if found := shutil.which(name, path=places):
+            return found
+    pytest.skip(f"needs {' or '.join(names)}")
+
+
+def composed(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`docker compose config` as the systemd unit calls Compose."""
+    command = [program("docker-compose"), "-f", "compose.yaml", "-f", "deploy/vm/compose.yaml", "config"]
+    environment = {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_compose_of_the_machine() -> None:
+    """Compose accepts it; nothing but Caddy listens to the world, and every gateway asks for tokens."""
+    done = composed(VARIABLES)
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    for name, service in services.items():
+        for port in service.get("ports", []):
+            assert name == "caddy" or port["host_ip"] == "127.0.0.1", name
+    assert not services["gateway"].get("ports")
+    settings = services["gateway"]["environment"]
+    assert settings["GATEWAY_SERVER__ALLOW_UNPROTECTED"] == "false"
+    assert settings["GATEWAY_ACCESS__ALLOWED_HOSTS"] == VARIABLES["REKINDLE_HOST"]
+    mounted = {each["target"]: each["source"] for each in services["gateway"]["volumes"]}
+    assert mounted[settings["GATEWAY_ACCESS__TOKENS_FILE"]] == "/etc/rekindle/tokens"
+    password = services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    assert f":{password}@" in settings["GATEWAY_DATABASE__URL"]
+    assert services["bootstrap"]["environment"] == settings
+
+
+@pytest.mark.parametrize("missing", VARIABLES)
+def test_compose_names_what_is_missing(missing: str) -> None:
+    """No machine comes up with an empty password or without a name."""
+    done = composed({name: value for name, value in VARIABLES.items() if name != missing})
+    assert done.returncode != 0
+    assert missing in done.stderr
+
+
+def test_compose_files_by_their_schema() -> None:
+    """Compose's own, which check-jsonschema brings along, also where there is no Compose."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(ROOT / "compose.yaml")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_example_has_every_variable() -> None:
+    """What Compose insists on stands in environment.example."""
+    asked = set(re.findall(r"\$\{(REKINDLE_[A-Z_]+):\?", (VM / "compose.yaml").read_text()))
+    given = set(re.findall(r"^(REKINDLE_[A-Z_]+)=", (VM / "environment.example").read_text(), re.MULTILINE))
+    assert asked == given == set(VARIABLES)
+
+
+def test_caddy_accepts_its_file() -> None:
+    """And would format it no other way."""
+    caddy = program("caddy")
+    environment = {**os.environ, **VARIABLES}
+    for command in (["validate", "--adapter", "caddyfile", "--config"], ["fmt", "--diff"]):
+        done = subprocess.run(
+            [caddy, *command, str(VM / "Caddyfile")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_the_unit_calls_what_is_there() -> None:
+    """The files it names exist; systemd finds no fault with it, where there is a systemd."""
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[method-assign, assignment]
+    unit.read(VM / "rekindle.service")
+    for name in re.findall(r"-f (\S+)", unit["Service"]["Environment"]):
+        assert (ROOT / name).is_file()
+    done = subprocess.run(
+        [program("systemd-analyze"), "verify", str(VM / "rekindle.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Docker is not installed where tests run.
+    faults = [line for line in done.stderr.splitlines() if "docker" not in line]
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    "script", ["deploy/vm/backup.sh", "deploy/air-gapped/images.sh", "deploy/render/start"]
+)
+def test_scripts_can_be_parsed(script: str) -> None:
+    """By the shell of their first line; and they are executable."""
+    shell = (ROOT / script).read_text().splitlines()[0].removeprefix("#!")
+    assert subprocess.run([shell, "-n", str(ROOT / script)], check=False).returncode == 0
+    assert os.access(ROOT / script, os.X_OK)
+
+
+def test_the_workflow_of_users() -> None:
+    """GitHub's schema accepts it, and the command line every call of it, whatever the variables hold."""
+    path = ROOT / "deploy" / "ci" / "retrain.yaml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    [job] = yaml.safe_load(path.read_text())["jobs"].values()
+    called = [each["run"] for each in job["steps"] if each.get("run", "").startswith("rekindle ")]
+    assert len(called) == 3
+    for line in called:
+        words = shlex.split(re.sub(r'"\$[^"]*\)"|"\$\w+"', "1", line.partition(" > ")[0]))
+        assert callable(_parser().parse_args(words[1:]).command)
+
+
+def test_compose_with_gpus() -> None:
+    """The trainer alone asks for them, and takes the image that brings CUDA."""
+    files = ["-f", "compose.yaml", "-f", "deploy/gpu/compose.yaml"]
+    done = subprocess.run(
+        [program("docker-compose"), *files, "config"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    trainer = yaml.safe_load(done.stdout)["services"]["trainer"]
+    assert trainer["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert trainer["image"] == "rekindle/trainer-gpu:dev"
+    assert "build" not in trainer
+
+
+class Closed(BaseModel):
+    """Refuses a name that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Variable(Closed):
+    """https://render.com/docs/blueprint-spec#environment-variables."""
+
+    key: str = Field(pattern="^[A-Z][A-Z0-9_]*$")
+    value: str
+
+
+class Disk(Closed):
+    """https://render.com/docs/blueprint-spec#disks."""
+
+    name: str
+    mountPath: str = Field(pattern="^/.+")  # noqa: N815
+    sizeGB: Annotated[int, Field(ge=1)]  # noqa: N815
+
+
+class Service(Closed):
+    """https://render.com/docs/blueprint-spec#service-fields: those that we use."""
+
+    type: Literal["web", "pserv", "worker"]
+    name: str
+    runtime: Literal["docker"]
+    dockerfilePath: str  # noqa: N815
+    dockerContext: str  # noqa: N815
+    plan: Literal["starter", "standard", "pro", "pro plus", "pro max", "pro ultra"]
+    numInstances: Literal[1]  # noqa: N815
+    """A disk belongs to one instance."""
+    healthCheckPath: Literal["/readyz", "/healthz"]  # noqa: N815
+    maxShutdownDelaySeconds: Annotated[int, Field(ge=1, le=300)]  # noqa: N815
+    disk: Disk
+    envVars: list[Variable]  # noqa: N815
+
+
+class Blueprint(Closed):
+    """The file."""
+
+    services: list[Service]
+
+
+def test_the_blueprint() -> None:
+    """Closed over the fields of Render's specification; its paths and settings are ours."""
+    [service] = Blueprint.model_validate(yaml.safe_load((RENDER / "render.yaml").read_text())).services
+    dockerfile = (ROOT / service.dockerfilePath).read_text()
+    sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for source in re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE):
+        for path in source.split():
+            assert (ROOT / service.dockerContext / path).exists(), path
+            assert any(
+                path == each or path.startswith(f"{each}/") or Path(path).match(each) for each in sent
+            ), path
+    assert f"store=${{STORE:-{service.disk.mountPath}}}" in (RENDER / "start").read_text()
+    settings = (ROOT / "docs" / "settings.md").read_text()
+    for name in re.findall(r"GATEWAY_[A-Z_]+__[A-Z_]+", dockerfile + (RENDER / "start").read_text()):
+        assert f"`{name}`" in settings, name
+    assert all(f"`{each.key}`" in settings for each in service.envVars)
+
+
+IN_A_CONTAINER = [
+    pytest.mark.stack,
+    pytest.mark.tensorflow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(sys.platform != "linux", reason="a container is Linux: bash 5, /proc"),
+]
+
+
+def in_a_container(test: F) -> F:
+    """Marks a test that runs deploy/render/start."""
+    for mark in IN_A_CONTAINER:
+        test = mark(test)
+    return test
+
+
+@pytest.fixture
+def one_container(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """deploy/render/start as the container runs it, on an empty disk: process, address, token."""
+    token = create("tester", Role.PREDICT)
+    (tmp_path / "tokens").write_text(token.line + "\n")
+    port, grpc, rest = free_ports(3)
+    settings = {
+        "STORE": str(tmp_path / "disk"),
+        "PYTHON": sys.executable,
+        "PYTHONPATH": str(ROOT),
+        "GRPC_PORT": str(grpc),
+        "REST_PORT": str(rest),
+        "GATEWAY_SERVER__HOST": "0.0.0.0",
+        "GATEWAY_SERVER__PORT": str(port),
+        "GATEWAY_STORES__BUNDLED": str(ROOT / "models"),
+        "GATEWAY_ACCESS__TOKENS_FILE": str(tmp_path / "tokens"),
+    }
+    process = subprocess.Popen(
+        [str(RENDER / "start")],
+        cwd=ROOT,
+        env={**os.environ, **settings, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    yield process, f"http://127.0.0.1:{port}", token.secret
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@in_a_container
+def test_one_container_is_a_whole(one_container: tuple[subprocess.Popen[str], str, str]) -> None:
+    """It predicts with the bundled model for who has a token, and SIGTERM ends it with 0."""
+    process, address, token = one_container
+    picture = (ROOT / "docs" / "pictures" / "ship.jpg").read_bytes()
+    path, headers = "/v1/models/cifar10/predictions", {"Content-Type": "image/jpeg"}
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+        _wait_until_ready(process, client)
+        assert client.post(path, content=picture, headers=headers).status_code == 401
+        headers["Authorization"] = f"Bearer {token}"
+        answer = client.post(path, content=picture, headers=headers).raise_for_status().json()
+    assert answer["predictions"][0]["classifications"][0]["label"] == "ship"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+
+@in_a_container
+def test_one_container_ends_when_a_part_of_it_ends(
+    one_container: tuple[subprocess.Popen[str], str, str],
+) -> None:
+    """The host starts it anew, instead of keeping a gateway that has no model server."""
+    process, address, _ = one_container
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+        _wait_until_ready(process, client)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    [server] = [each for each in children if b"model_server" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    os.kill(int(server), signal.SIGKILL)
+    assert process.wait(60) == 1
+
+
+def _wait_until_ready(process: subprocess.Popen[str], client: httpx.Client) -> None:
+    pause = threading.Event()
+    while True:
+        assert process.poll() is None, process.returncode
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        pause.wait(0.2)
