@@ -79,6 +79,20 @@ def test_the_reference_is_what_the_code_says() -> None:
         assert (DOCS / "reference" / name).read_text() == text, f"docs/reference/{name}: run `make reference`"
 
 
+def test_quoted_figures_are_those_of_the_files() -> None:
+    """`make reference` was run after the last change of the model's card, a result, or a route."""
+    code = (
+        "import json, runpy; found = runpy.run_path('docs/generate/__main__.py', run_name='generate'); "
+        "print(json.dumps(found['pages']()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    quoting = {str(page) for page in DOCUMENTS if "<!-- `make reference`: " in (ROOT / page).read_text()}
+    written = json.loads(done.stdout)
+    assert quoting == set(written)
+    for page, text in written.items():
+        assert (ROOT / page).read_text() == text, f"{page}: run `make reference`"
+
+
 def test_what_the_requirements_name_is_there() -> None:
     """Every row leads to something; each file, route and make target of it exists."""
     text = REQUIREMENTS.read_text()
