@@ -29,15 +29,16 @@ test: development ## Run all tests (TESTS=tests/contract runs some)
 
 check: lint types imports locks ## Lint, types, import boundaries, freshness of the locks
 
-lint: development ## Check style, format and spelling
+lint: development ## Check style, format, spelling and prose
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(VENV)/bin/codespell
+	$(IN_VENV) docs/prose.py
 
 types: development ## Check types
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m mypy helm/rekindle/monitoring/source
-	$(IN_VENV) -m mypy docs/generate docs/build_site.py
+	$(IN_VENV) -m mypy docs/generate docs/build_site.py docs/prose.py
 	$(IN_VENV) -m mypy deploy/cost.py deploy/demand.py
 
 imports: development ## Check who imports whom
