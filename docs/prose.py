@@ -1,7 +1,7 @@
 """Lints the prose of the documents: `python docs/prose.py`, by `make lint`.
 
 Proselint knows what editors advise against: words said twice, clichés, redundancy, hedging, malapropisms. It
-reads plain text, so it gets copies in build/prose without code, targets of links, comments and bars of tables,
+reads plain text, so it gets copies in build/prose without code, targets of links, comments, bars of tables,
 line by line the same. All of its checks count but three that docs/prose.json names: archaisms ("for ever" is
 none in British English), dates, which it sees in every range of numbers, and curly quotes. Pages that are
 written from the code are left out: their sentences are docstrings.

@@ -17,6 +17,7 @@ FOLDER = ROOT / "docs" / "reference"
 def texts() -> dict[str, str]:
     """File name → content."""
     sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+    import chart_values
     import command_lines
     import http_api
     import metrics
@@ -25,6 +26,7 @@ def texts() -> dict[str, str]:
         "http-api.md": http_api.page(),
         "metrics.md": metrics.page(),
         "command-lines.md": command_lines.page(),
+        "chart-values.md": chart_values.page(),
     }
 
 
