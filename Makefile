@@ -39,7 +39,7 @@ types: development ## Check types
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m mypy helm/rekindle/monitoring/source
 	$(IN_VENV) -m mypy docs/generate docs/build_site.py docs/prose.py
-	$(IN_VENV) -m mypy deploy/cost.py deploy/demand.py
+	$(IN_VENV) -m mypy deploy/cost.py deploy/demand.py deploy/images.py
 
 imports: development ## Check who imports whom
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
@@ -150,8 +150,9 @@ soak: development ## An hour at 80 % of the capacity with swaps: failures, memor
 chart: development ## Rewrite the chart's README and schema from the comments in values.yaml
 	PYTHONPATH=. $(IN_VENV) helm/describe.py
 
-manifests: development ## Render k8s/base and k8s/monitoring from the chart (needs helm)
+manifests: development ## Render k8s/base, k8s/monitoring and the list of images from the chart (needs helm)
 	$(IN_VENV) helm/manifests.py $(HELM)
+	$(IN_VENV) deploy/images.py $(HELM)
 
 cost: development ## What the deployment guides ask for and cost, into docs/deploy/cost.md (needs helm)
 	$(IN_VENV) deploy/cost.py $(COST)

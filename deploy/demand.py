@@ -50,10 +50,14 @@ class Needs:
     """GiB of disks that one pod has."""
 
 
-def rendered(helm: str, guide: str) -> list[Manifest]:
-    """The chart with the guide's values. Raises CalledProcessError."""
+def rendered(helm: str, guide: str | None, *settings: str) -> list[Manifest]:
+    """The chart with a guide's values, and further `--set` ones. Raises CalledProcessError."""
     command = [helm, "template", "rekindle", str(ROOT / "helm" / "rekindle"), "--skip-tests"]
-    command += ["--kube-version", KUBERNETES, "--values", str(ROOT / "deploy" / guide / "values.yaml")]
+    command += ["--kube-version", KUBERNETES]
+    if guide is not None:
+        command += ["--values", str(ROOT / "deploy" / guide / "values.yaml")]
+    for setting in settings:
+        command += ["--set", setting]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     return [each for each in yaml.safe_load_all(text) if each]
 

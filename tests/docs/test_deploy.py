@@ -221,6 +221,16 @@ def test_the_blueprint() -> None:
     assert all(f"`{each.key}`" in settings for each in service.envVars)
 
 
+def test_the_locks_of_one_container_agree() -> None:
+    """They are installed one after the other without dependencies: one version of a package for a Python."""
+    versions: dict[tuple[str, str], str] = {}
+    for role in re.findall(r"requirements/([a-z-]+)\.lock", (RENDER / "Dockerfile").read_text()):
+        lock = (ROOT / "requirements" / f"{role}.lock").read_text()
+        for name, version, marker in re.findall(r"^([a-z0-9-]+)==(\S+)([^\\\n]*)", lock, re.MULTILINE):
+            assert versions.setdefault((name, marker.strip()), version) == version, (name, role)
+    assert {"tensorflow", "fastapi", "scikit-learn"} <= {name for name, _ in versions}
+
+
 IN_A_CONTAINER = [
     pytest.mark.stack,
     pytest.mark.tensorflow,
