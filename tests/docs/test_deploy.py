@@ -20,18 +20,26 @@ VM = ROOT / "deploy" / "vm"
 VARIABLES = {"REKINDLE_HOST": "rekindle.example.com", "REKINDLE_DATABASE_PASSWORD": "0123456789abcdef"}
 
 
-def program(*names: str) -> str:
-    """The first of these programs that is here, or in REKINDLE_KUBE_TOOLS; skips the test where none is."""
+def program(name: str) -> str:
+    """A program that is on PATH, or in REKINDLE_KUBE_TOOLS; skips the test where it is not."""
     places = os.pathsep.join(filter(None, [os.environ.get("PATH"), os.environ.get("REKINDLE_KUBE_TOOLS")]))
-    for name in names:
-        if found := shutil.which(name, path=places):
-            return found
-    pytest.skip(f"needs {' or '.join(names)}")
+    if (found := shutil.which(name, path=places)) is None:
+        pytest.skip(f"needs {name}")
+    return found
+
+
+def compose() -> list[str]:
+    """Docker's plugin, or Compose by itself; neither needs a daemon to read files."""
+    if docker := shutil.which("docker"):
+        asked = [docker, "compose"]
+        if subprocess.run([*asked, "version"], capture_output=True, check=False).returncode == 0:
+            return asked
+    return [program("docker-compose")]
 
 
 def composed(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """`docker compose config` as the systemd unit calls Compose."""
-    command = [program("docker-compose"), "-f", "compose.yaml", "-f", "deploy/vm/compose.yaml", "config"]
+    command = [*compose(), "-f", "compose.yaml", "-f", "deploy/vm/compose.yaml", "config"]
     environment = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -138,7 +146,7 @@ def test_compose_with_gpus() -> None:
     """The trainer alone asks for them, and takes the image that brings CUDA."""
     files = ["-f", "compose.yaml", "-f", "deploy/gpu/compose.yaml"]
     done = subprocess.run(
-        [program("docker-compose"), *files, "config"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*compose(), *files, "config"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     trainer = yaml.safe_load(done.stdout)["services"]["trainer"]
