@@ -29,15 +29,17 @@ test: development ## Run all tests (TESTS=tests/contract runs some)
 
 check: lint types imports locks ## Lint, types, import boundaries, freshness of the locks
 
-lint: development ## Check style, format and spelling
+lint: development ## Check style, format, spelling and prose
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(VENV)/bin/codespell
+	$(IN_VENV) docs/prose.py
 
 types: development ## Check types
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m mypy helm/rekindle/monitoring/source
-	$(IN_VENV) -m mypy docs/generate docs/build_site.py
+	$(IN_VENV) -m mypy docs/generate docs/build_site.py docs/prose.py
+	$(IN_VENV) -m mypy deploy/cost.py deploy/demand.py deploy/images.py
 
 imports: development ## Check who imports whom
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
@@ -151,8 +153,12 @@ soak: development ## An hour at 80 % of the capacity with swaps: failures, memor
 chart: development ## Rewrite the chart's README and schema from the comments in values.yaml
 	PYTHONPATH=. $(IN_VENV) helm/describe.py
 
-manifests: development ## Render k8s/base and k8s/monitoring from the chart (needs helm)
+manifests: development ## Render k8s/base, k8s/monitoring and the list of images from the chart (needs helm)
 	$(IN_VENV) helm/manifests.py $(HELM)
+	$(IN_VENV) deploy/images.py $(HELM)
+
+cost: development ## What the deployment guides ask for and cost, into docs/deploy/cost.md (needs helm)
+	$(IN_VENV) deploy/cost.py $(COST)
 
 chart-schemas: development ## Keep the API server's schemas for the chart's tests (needs kubectl, go, KUBECONFIG)
 	$(IN_VENV) tests/chart/schemas.py

@@ -30,15 +30,13 @@ USED = frozenset(
         *("cronjob-batch-v1", "deployment-apps-v1", "horizontalpodautoscaler-autoscaling-v2"),
         *("ingress-networking-v1", "namespace-v1", "networkpolicy-networking-v1", "persistentvolumeclaim-v1"),
         *("pod-v1", "poddisruptionbudget-policy-v1", "role-rbac-v1", "rolebinding-rbac-v1", "secret-v1"),
-        *("service-v1", "serviceaccount-v1", "statefulset-apps-v1"),
+        *("service-v1", "serviceaccount-v1", "statefulset-apps-v1", "storageclass-storage-v1"),
     ]
 )
 CRDS = (
     ("github.com/kedacore/keda/v2@v2.17.2", "config/crd/bases/keda.sh_scaledobjects.yaml"),
-    (
-        "sigs.k8s.io/gateway-api@v1.4.0",
-        "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
-    ),
+    ("sigs.k8s.io/gateway-api@v1.4.0", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"),
+    ("sigs.k8s.io/gateway-api@v1.4.0", "config/crd/standard/gateway.networking.k8s.io_gateways.yaml"),
 )
 
 

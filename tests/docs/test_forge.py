@@ -51,7 +51,13 @@ def test_actionlint_finds_nothing() -> None:
         if os.environ.get("REKINDLE_REQUIRE_ALL_TESTS") == "1" and shutil.which("go"):
             pytest.fail("actionlint is not installed, although Go is")
         pytest.skip("needs actionlint: go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12")
-    done = subprocess.run([actionlint, *WORKFLOWS], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [actionlint, *WORKFLOWS, ROOT / "deploy" / "ci" / "retrain.yaml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
