@@ -177,6 +177,15 @@ learning-kills: development ## SIGKILL at 30 moments of a fine-tune under traffi
 capacity-cluster: development ## Images per second of one model server there (KUBECONFIG; CAPACITY="--namespace N --image I")
 	$(IN_VENV) tests/cluster/capacity.py $(CAPACITY)
 
+release: development ## Set a version everywhere and build it into dist/ (VERSION=1.2.3; needs helm, git)
+	$(IN_VENV) -m releasing $(VERSION)
+
+wheel-check: development ## The wheel with each extra in an empty environment: imports, sizes
+	$(IN_VENV) -m releasing.installed $(wildcard dist/*.whl)
+
+release-check: development wheel-check ## wheel-check, and all tests in the unpacked dist/*.zip, as a stranger runs them
+	$(IN_VENV) -m releasing.unpacked $(wildcard dist/*.zip) make test
+
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
