@@ -166,6 +166,9 @@ dashboard-soak: development ## Two hours of an open overview, wound forward: mem
 screenshots: development ## Pictures of every page into build/screenshots (needs chromium)
 	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots
 
+demo: development ## The whole loop in a browser: pictures and a video in build/demo (needs chromium, ffmpeg)
+	$(IN_VENV) -m load_tests.dashboard.demo $(DEMO)
+
 learning-shift: development ## 500 corrections, one retrain: accuracy before and after (DATA=folder SHIFT=inverted)
 	$(IN_VENV) -m load_tests.learning.shift $(DATA) $(or $(SHIFT),inverted) $(LEARNING)
 
