@@ -10,7 +10,7 @@ from pathlib import Path
 
 from setuptools import setup
 
-ROLES = ("gateway", "model-server", "trainer")
+ROLES = ("gateway", "model-server", "trainer", "mirror-s3", "mirror-gcs", "mirror-azure")
 
 
 def packages(groups: dict[str, list[str | dict[str, str]]], name: str) -> list[str]:

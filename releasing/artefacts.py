@@ -17,7 +17,7 @@ from pathlib import Path
 from releasing.version import ReleaseError
 
 SUMS = "SHA256SUMS"
-ROLES = ("client", "gateway", "model-server", "trainer")
+ROLES = ("client", "gateway", "model-server", "trainer", "mirror")
 """The locks that are installed where Rekindle runs; the others are tools."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip can hold: equal trees make equal archives."""

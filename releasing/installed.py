@@ -26,6 +26,9 @@ ROOMS: Mapping[str, Sequence[str]] = {
     "gateway": ("contract", "gateway"),
     "model-server": ("contract", "model_server"),
     "trainer": ("contract", "trainer"),
+    "mirror-s3": ("mirror",),
+    "mirror-gcs": ("mirror",),
+    "mirror-azure": ("mirror",),
 }
 """Extra → the packages whose modules must import with it."""
 _IMPORT_ALL = """

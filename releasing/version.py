@@ -18,11 +18,11 @@ _LINES = {
     "helm/rekindle/Chart.yaml": ("version: (?P<version>.*)", "appVersion: (?P<version>.*)"),
     **{
         f"{role}/Dockerfile": ("ARG VERSION=(?P<version>.*)",)
-        for role in ("gateway", "model_server", "trainer")
+        for role in ("gateway", "mirror", "model_server", "trainer")
     },
 }
 """File → its lines that hold the version."""
-_IMAGE = re.compile(rf"\brekindle/(?:gateway|model-server|trainer):(?P<version>{NUMBER.pattern})")
+_IMAGE = re.compile(rf"\brekindle/(?:gateway|model-server|trainer|mirror):(?P<version>{NUMBER.pattern})")
 _NAMES_IMAGES = ("README.md", "docs/**/*.md", "k8s/**/*.yaml", "deploy/**/*.yaml")
 
 

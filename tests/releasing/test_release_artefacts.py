@@ -33,7 +33,7 @@ def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_file_of_its_rooms(tree: Path, wheel: Path) -> None:
     """Migrations, pages of the dashboard, descriptors: all but what images are made of."""
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    rooms = ("contract", "gateway", "model_server", "rekindle", "trainer")
+    rooms = ("contract", "gateway", "mirror", "model_server", "rekindle", "trainer")
     files = {
         str(file.relative_to(tree)) for room in rooms for file in (tree / room).rglob("*") if file.is_file()
     }
@@ -64,7 +64,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path, ex
     assert "usage: rekindle" in installed.run("rekindle", "--help")
     assert installed.run("rekindle", "--version").strip() == stated(ROOT)
     if extra:
-        module = extra.replace("-", "_")
+        module = ROOMS[extra][-1]
         assert module in installed.run("python", "-m", module, "--help").replace("model server", module)
     if extra == "gateway":
         newest = max((ROOT / "gateway/migrations/versions").glob("*.py")).name.partition("_")[0]
