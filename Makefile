@@ -175,6 +175,9 @@ dashboard-soak: development ## Two hours of an open overview, wound forward: mem
 screenshots: development ## Pictures of every page into build/screenshots (needs chromium)
 	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots
 
+demo: development ## The whole loop in a browser: pictures and a video in build/demo (needs chromium, ffmpeg)
+	$(IN_VENV) -m load_tests.dashboard.demo $(DEMO)
+
 learning-shift: development ## 500 corrections, one retrain: accuracy before and after (DATA=folder SHIFT=inverted)
 	$(IN_VENV) -m load_tests.learning.shift $(DATA) $(or $(SHIFT),inverted) $(LEARNING)
 
@@ -185,6 +188,15 @@ learning-kills: development ## SIGKILL at 30 moments of a fine-tune under traffi
 	$(IN_VENV) -m load_tests.learning.kills $(DATA) $(LEARNING)
 capacity-cluster: development ## Images per second of one model server there (KUBECONFIG; CAPACITY="--namespace N --image I")
 	$(IN_VENV) tests/cluster/capacity.py $(CAPACITY)
+
+release: development ## Set a version everywhere and build it into dist/ (VERSION=1.2.3; needs helm, git)
+	$(IN_VENV) -m releasing $(VERSION)
+
+wheel-check: development ## The wheel with each extra in an empty environment: imports, sizes
+	$(IN_VENV) -m releasing.installed $(wildcard dist/*.whl)
+
+release-check: development wheel-check ## wheel-check, and all tests in the unpacked dist/*.zip, as a stranger runs them
+	$(IN_VENV) -m releasing.unpacked $(wildcard dist/*.zip) make test
 
 clean: ## Remove the environment and everything that tools left
 	rm -rf $(VENV) build dist *.egg-info .*_cache

@@ -64,7 +64,8 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _fsync_tree(root: Path) -> None:
+def fsync_tree(root: Path) -> None:
+    """Sync every file and folder, so that a rename makes nothing visible that a power cut could empty."""
     for folder, _, files in os.walk(root):
         for name in files:
             _fsync(Path(folder, name))
@@ -163,7 +164,7 @@ def publish(candidate: Path, paths: ModelPaths, run_id: str) -> int:
     staging = paths.root / f".staging-{run_id}.{uuid4().hex}"
     try:
         shutil.copytree(candidate, staging)
-        _fsync_tree(staging)
+        fsync_tree(staging)
         version = _rename_to_next(staging, paths)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tomllib
 from importlib import metadata
-from pathlib import Path
 
+from contract.version import version
 from model_server import flags as command_line
 from model_server import logs
 from model_server.errors import ServingError
@@ -25,7 +24,7 @@ def main() -> None:
     """Run the server until a signal; never returns."""
     flags = command_line.parse(sys.argv[1:])
     if flags.version:
-        print(f"TensorFlow ModelServer: {_own_version()} (rekindle)")
+        print(f"TensorFlow ModelServer: {version()} (rekindle)")
         print(f"TensorFlow Library: {metadata.version('tensorflow')}")
         sys.exit(0)
     stop = StopRequest()
@@ -65,15 +64,6 @@ def _way_out(error: ServingError) -> str:
     if "assign label" in error.message:
         return "; --allow_version_labels_for_unavailable_models lets a new label name a version that loads"
     return ""
-
-
-def _own_version() -> str:
-    """From the installed package, or from pyproject.toml where the server runs from its source tree."""
-    try:
-        return metadata.version("rekindle")
-    except metadata.PackageNotFoundError:
-        project = Path(__file__).parent.parent / "pyproject.toml"
-        return str(tomllib.loads(project.read_text())["project"]["version"]) if project.is_file() else "?"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 Knows the gateway by its HTTP API and the processes by their commands; imports contract, and no other role.
 """
 
+from contract.version import version
 from rekindle.client import AsyncClient, Client
 from rekindle.errors import ApiError, GatewayUnreachableError, RekindleError
 
-__all__ = ["ApiError", "AsyncClient", "Client", "GatewayUnreachableError", "RekindleError"]
+__version__ = version()
+
+__all__ = ["ApiError", "AsyncClient", "Client", "GatewayUnreachableError", "RekindleError", "__version__"]

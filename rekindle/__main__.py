@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rekindle import __version__
 from rekindle.agreement import AgreementError, Comparison, find_pictures, read_expected
 from rekindle.client import DEFAULT_TIMEOUT_SECONDS, DEFAULT_URL, Client
 from rekindle.commands import data, predictions, rollouts, training
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rekindle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=__version__, help="print the version")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--url", help=f"of the gateway (default: REKINDLE_URL, or {DEFAULT_URL})")
     common.add_argument("--token", help="default: REKINDLE_TOKEN, which others on this machine cannot see")

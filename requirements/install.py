@@ -105,7 +105,7 @@ class Environment:
         try:
             installer = str(FOLDER / f"{INSTALLER}.lock")
             self._run("pip", "install", "--quiet", "--require-hashes", "--requirement", installer)
-            options, variables = translated(self._pip_settings())
+            options, variables = translated(self.pip_settings())
             command = ("uv", "pip", "install", "--python", str(self.python), "--require-hashes", *options)
             self._run(*command, *files, variables=variables)
         except subprocess.CalledProcessError:
@@ -113,7 +113,7 @@ class Environment:
             return False
         return True
 
-    def _pip_settings(self) -> dict[str, str]:
+    def pip_settings(self) -> dict[str, str]:
         """pip's settings from its files and its environment variables, the latter last."""
         command = [str(self.python), "-m", "pip", "config", "list"]
         listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603

@@ -22,7 +22,7 @@ FOLDER = ROOT / "requirements"
 FIRST = "development"
 ROLES = (
     FIRST,
-    *("gateway", "model-server", "trainer", "client", "load-tests"),
+    *("gateway", "model-server", "trainer", "mirror", "client", "load-tests"),
     *("test", "official-client", "installer", "docs"),
 )
 MARK = "# made by `make lock` from "

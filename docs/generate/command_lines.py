@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import gateway.__main__
+import mirror.__main__
 import rekindle.__main__
 import rekindle.stack
 import trainer.__main__
@@ -23,6 +24,7 @@ PROGRAMS: dict[str, Callable[[], object]] = {
     "rekindle": lambda: rekindle.__main__.main([]),
     "python -m gateway": lambda: gateway.__main__.main([]),
     "python -m trainer": lambda: trainer.__main__.main([]),
+    "python -m mirror": lambda: mirror.__main__.main([]),
     "python -m rekindle.stack": lambda: rekindle.stack.parse([]),
 }
 

@@ -6,11 +6,11 @@ route returns; hence the one addition after its generation.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
 
+from contract.version import version
 from gateway.api.schemas import Problem
 
 TITLE = "Rekindle gateway"
@@ -20,7 +20,7 @@ SUMMARY = "Pictures in, ranked classes out; and which model version answers."
 
 def describe(app: FastAPI) -> FastAPI:
     """Give the application its title, its version and the component `Problem`."""
-    app.title, app.summary, app.version = TITLE, SUMMARY, _version()
+    app.title, app.summary, app.version = TITLE, SUMMARY, version()
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -42,10 +42,3 @@ def _drop_fastapis_own(responses: dict[str, Any]) -> None:
     """A route that takes only texts cannot fail validation; the others document their 422 as a problem."""
     if "application/json" in responses.get("422", {}).get("content", {}):
         del responses["422"]
-
-
-def _version() -> str:
-    try:
-        return version("rekindle")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "0"

@@ -66,6 +66,19 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         "autoscaling": {"provider": "keda"},
         "monitoring": {"operator": "always", "operatorLabels": {"release": "stack"}},
     },
+    "object store": OPEN
+    | {
+        "objectStore": {
+            "models": "s3://bucket/models",
+            "data": "s3://bucket/data",
+            "credentialsSecret": "bucket",
+            "env": [{"name": "AWS_ENDPOINT_URL", "value": "http://store:9000"}],
+            "pollSeconds": 7,
+            "ports": [9000],
+        },
+        "storage": {"accessMode": "ReadWriteOnce"},
+        "network": {"caBundle": {"configMap": "authorities"}},
+    },
     "GPUs": OPEN
     | {
         "modelServer": {

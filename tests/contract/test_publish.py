@@ -145,15 +145,15 @@ def test_a_second_publisher_of_a_run_never_makes_a_half_visible(
     made: Path, pets: ModelPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When a run is published again while its first publisher still copies, that one fails instead."""
-    sync = layout._fsync_tree
+    sync = layout.fsync_tree
     again: list[int] = []
 
     def interrupted(staging: Path) -> None:
-        monkeypatch.setattr(layout, "_fsync_tree", sync)
+        monkeypatch.setattr(layout, "fsync_tree", sync)
         again.append(publish(made, pets, "run-1"))
         sync(staging)
 
-    monkeypatch.setattr(layout, "_fsync_tree", interrupted)
+    monkeypatch.setattr(layout, "fsync_tree", interrupted)
     with pytest.raises(FileNotFoundError):
         # The walk finds nothing to sync, and the rename no directory.
         publish(made, pets, "run-1")
