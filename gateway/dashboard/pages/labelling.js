@@ -7,7 +7,7 @@ import { link } from "../core/router.js";
 import { giveFeedback, labelOfKey } from "../parts/correcting.js";
 import { icon } from "../parts/icons.js";
 import { labelPicker } from "../parts/labelpicker.js";
-import { anchor, button, classBars, head, panel, picture, segments } from "../parts/pieces.js";
+import { anchor, button, classBars, head, panel, picture, segments, sized } from "../parts/pieces.js";
 import { empty, failure, loading } from "../parts/states.js";
 
 const AHEAD = 20;
@@ -88,7 +88,7 @@ function side(view) {
   );
 }
 
-const done = ({ item, label }) => h("li", { "data-key": item.id }, h("img", { src: `v1/predictions/${item.id}/image`, alt: "", width: 36, height: 36 }), h("span", { class: "wrap" }, label ?? "skipped"), label && label !== item.classifications[0]?.label ? h("span", { class: "faint wrap" }, `not ${item.classifications[0]?.label}`) : null);
+const done = ({ item, label }) => h("li", { "data-key": item.id }, h("img", { src: sized(`v1/predictions/${item.id}/image`, 64), alt: "", width: 36, height: 36 }), h("span", { class: "wrap" }, label ?? "skipped"), label && label !== item.classifications[0]?.label ? h("span", { class: "faint wrap" }, `not ${item.classifications[0]?.label}`) : null);
 
 /** Shown as done at once; put back when the gateway did not take it. */
 async function settle(view, label, deed) {
