@@ -3,6 +3,7 @@
 const locale = undefined; // the browser's
 const whole = new Intl.NumberFormat(locale);
 const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const exact = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
@@ -75,6 +76,8 @@ export function time(value) {
   const isToday = date.toDateString() === new Date(now()).toDateString();
   return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
 }
+/** 14:05:09 */
+export const seconds = (value) => (value ? exact.format(new Date(value)) : MISSING);
 /** Mar 3 */
 export const date = (value) => (value ? day.format(new Date(value)) : MISSING);
 /** With year, seconds and zone, for titles. */
@@ -90,6 +93,8 @@ export function ago(value) {
   return relative.format(Math.round(seconds / size), unit);
 }
 
+/** Begins with a capital and ends with a stop. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 /** "1 picture", "2 pictures" */
 export const many = (amount, one, more = `${one}s`) => `${count(amount)} ${amount === 1 ? one : more}`;
 /** "a, b and c" */
