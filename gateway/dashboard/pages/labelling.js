@@ -82,7 +82,7 @@ function side(view) {
       h("div", { class: "counter" }, h("p", { class: "figure", role: "status" }, count((state.queue?.corrections ?? 0) + given.filter(({ at }) => at === state.queue).length)), h("p", { class: "soft" }, "labels since the stable version was made; the next training run learns from all of them.")),
       h("p", { class: "soft" }, given.length ? `Now: ${many(given.length, "label")}, of which ${wrong} corrected the model (${percent(wrong / given.length, 0)}).` : "None in this sitting yet."),
       h("p", { class: "soft" }, waiting === null ? "" : `${state.queue.waiting >= COUNTED ? "More than " : ""}${many(waiting, "picture")} still wait.`),
-      app.may("operate") ? anchor("Retrain with them", link("training"), "small") : null,
+      app.may("operate") ? h("div", {}, anchor("Retrain with them", link("training"), "small")) : null,
     ),
     state.done.length ? panel("Just labelled", h("ul", { class: "just-labelled" }, state.done.slice(-8).reverse().map((deed) => done(deed)))) : null,
   );

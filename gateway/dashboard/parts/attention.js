@@ -1,13 +1,13 @@
 // What needs a person first, worst first, each with where to go: rules over what the API says.
 
-import { availability, count, many, number, percent, time } from "../core/format.js";
+import { availability, count, many, number, percent, sentence, time } from "../core/format.js";
 import { link } from "../core/router.js";
 
 const ENOUGH_FEEDBACK = 20;
 const LONG_QUEUE = 50;
 const RANK = { bad: 0, warning: 1, info: 2 };
 
-const item = (tone, title, text, href, action) => ({ tone, title, text, href, action });
+const item = (tone, title, text, href, action) => ({ tone, title, text: text ? sentence(text) : null, href, action });
 
 /** [{tone, title, text, href, action}] */
 export function attention({ ready, stats, versions, runs, queue, drift, model }) {

@@ -36,7 +36,7 @@ export function figures(stats, app, versions = [], drift = null) {
     { class: "tiles" },
     tile("Requests", perSecond(stats.requests_per_second), `${short(total(requests))} in all, ${perSecond(peak)} at the peak`, spark(rate)),
     availabilityTile(stats),
-    tile("Latency of 95 in 100", milliseconds(requests.latency_ms.p95), `median ${milliseconds(p50)}, 99 of 100 ${milliseconds(p99)}`, spark(latency, { tone: "two" })),
+    tile("Latency, 95 of 100", milliseconds(requests.latency_ms.p95), `median ${milliseconds(p50)}; 99 of 100 within ${milliseconds(p99)}`, spark(latency, { tone: "two" })),
     tile("Errors", count(requests.failed), `failed; ${many(requests.refused, "request")} refused`, spark(errors, { tone: "four" }), requests.failed ? "bad" : null),
     accuracyTile(stats, app.model, versions),
     driftTile(drift),
