@@ -63,8 +63,8 @@ def main() -> int:
     print(_row(HEADS))
     for name, found in weights.items():
         print(_line(name, found))
-    heaviest = max(one.total for found in weights.values() for one in found) / 1000
-    print(f"heaviest: {heaviest:.0f} kB of {options.limit_kb:.0f}")
+    heaviest, name = max((one.total / 1000, name) for name, found in weights.items() for one in found)
+    print(f"heaviest of all rounds: {name}, {heaviest:.0f} kB of {options.limit_kb:.0f}")
     return 0 if heaviest <= options.limit_kb else 1
 
 

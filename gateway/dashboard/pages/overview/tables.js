@@ -25,8 +25,8 @@ function useRow(version, use, known, rollout) {
   return {
     key: version,
     cells: [
-      h("a", { href: link("versions", { version }) }, `Version ${version}`),
-      [roleBadge(known?.role), canary],
+      h("a", { class: "hold", href: link("versions", { version }) }, `Version ${version}`),
+      h("span", { class: "hold" }, roleBadge(known?.role), canary),
       count(use?.predictions ?? 0),
       percent(use?.share ?? null),
       number(use?.mean_score ?? null, 3),
