@@ -104,7 +104,7 @@ def _take_form(
             _look_through(visit)
             visit.page.screenshot(path=folder / f"{name}-{form}.png", full_page=form != "phone")
             if readme and (name, form) in README:
-                visit.page.screenshot(path=readme / f"dashboard-{name}.jpg", type="jpeg", quality=80)
+                visit.page.screenshot(path=readme / f"{name}.jpg", type="jpeg", quality=80)
 
 
 def _look_through(visit: Visit) -> None:

@@ -5,7 +5,6 @@ import { h } from "../core/dom.js";
 import { count, many, percent } from "../core/format.js";
 import { link } from "../core/router.js";
 import { giveFeedback, labelOfKey } from "../parts/correcting.js";
-import { icon } from "../parts/icons.js";
 import { labelPicker } from "../parts/labelpicker.js";
 import { anchor, button, classBars, head, panel, picture, segments, sized } from "../parts/pieces.js";
 import { empty, failure, loading } from "../parts/states.js";

@@ -6,7 +6,7 @@ import { figure } from "../../charts/frame.js";
 import { cloud, hue } from "../../charts/points.js";
 import { panel } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
-import { mean, principal } from "./statistics.js";
+import { mean, principal } from "../../core/statistics.js";
 
 const MOST = 300;
 const ENOUGH = 20;

@@ -4,7 +4,7 @@ import { h } from "../../core/dom.js";
 import { many, number, percent } from "../../core/format.js";
 import { field, panelWith, select, table } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
-import { quantile } from "../insights/statistics.js";
+import { quantile } from "../../core/statistics.js";
 import { title } from "./readings.js";
 import { keyOf, shownNumber } from "./view.js";
 

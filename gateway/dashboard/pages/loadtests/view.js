@@ -6,7 +6,7 @@ import { figure } from "../../charts/frame.js";
 import { rows as barRows } from "../../charts/bars.js";
 import { lines } from "../../charts/lines.js";
 import { facts, field, panelWith, select, table } from "../../parts/pieces.js";
-import { quantile } from "../insights/statistics.js";
+import { quantile } from "../../core/statistics.js";
 import { title } from "./readings.js";
 
 const MOST_SERIES = 8;
