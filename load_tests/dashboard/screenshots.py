@@ -113,7 +113,8 @@ def _look_through(visit: Visit) -> None:
     for top in (*range(0, height, 600), 0):
         visit.page.evaluate("top => scrollTo(0, top)", top)
         visit.page.wait_for_timeout(100)
-    visit.page.wait_for_function("[...document.images].every((image) => image.complete)")
+    while not visit.page.evaluate("[...document.images].every((image) => image.complete)"):
+        visit.page.wait_for_timeout(50)  # the page's policy forbids wait_for_function, which evaluates text
 
 
 def _predict_some(visit: Visit) -> None:
