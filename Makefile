@@ -172,8 +172,8 @@ dashboard-weight: development ## Bytes and first paint of each page (ROWS="--row
 dashboard-soak: development ## Two hours of an open overview, wound forward: memory, open requests (needs chromium)
 	$(IN_VENV) -m load_tests.dashboard.soak
 
-screenshots: development ## Pictures of every page into build/screenshots (needs chromium)
-	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots
+screenshots: development ## Pictures of every page into build/screenshots, and those of the README (needs chromium)
+	$(IN_VENV) -m load_tests.dashboard.screenshots build/screenshots --readme docs/pictures/dashboard
 
 demo: development ## The whole loop in a browser: pictures and a video in build/demo (needs chromium, ffmpeg)
 	$(IN_VENV) -m load_tests.dashboard.demo $(DEMO)

@@ -67,11 +67,30 @@ def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
         raise NotAnImageError("the file is empty (0 bytes)")
     image = _open(data, max_pixels)
     try:
-        return _fit(_to_rgb(_oriented(_drafted(image, spec))), spec).tobytes()
+        side = max(spec.height, spec.width)
+        return _fit(_to_rgb(_oriented(_drafted(image, side))), spec).tobytes()
     except ImageError:
         raise
     except Exception as error:  # Pillow's parsers raise a dozen types on corrupt data
         raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
+
+
+def smaller(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The whole picture, upright and on white, at most `side` pixels wide and high, as WebP for people.
+
+    Never larger than it was, and without metadata. Raises NotAnImageError, TooManyPixelsError.
+    """
+    image = _open(data, max_pixels)
+    try:
+        small = _to_rgb(_oriented(_drafted(image, side)))
+        small.thumbnail((side, side))
+        file = io.BytesIO()
+        _without_info(small, "RGB").save(file, "WEBP", quality=75)
+    except ImageError:
+        raise
+    except Exception as error:  # as in `decode`
+        raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
+    return file.getvalue()
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -183,14 +202,13 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _drafted(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8 of the size, never below twice what the model takes.
+def _drafted(image: Image.Image, wanted: int) -> Image.Image:
+    """Let libjpeg decode at 1/2, 1/4 or 1/8 of the size, never below twice the wanted side.
 
     Colours are left alone: a CMYK file must not be read as RGB.
     """
     if image.format in ("JPEG", "MPO"):  # MPO: a JPEG with further pictures behind it, from telephones
-        side = 2 * max(spec.height, spec.width)
-        image.draft(None, (side, side))
+        image.draft(None, (2 * wanted, 2 * wanted))
     return image
 
 

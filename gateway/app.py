@@ -14,6 +14,7 @@ from gateway.access.guard import Guard
 from gateway.api import openapi, problems
 from gateway.api.boundary import Boundary
 from gateway.api.idempotency import Answers
+from gateway.api.packing import Packing
 from gateway.api.protection import PROBES, Protection
 from gateway.api.resources import routes_of
 from gateway.api.services import ControlServices, Services
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = openapi.describe(FastAPI(lifespan=lifespan, redoc_url=None, telemetry=tracing.of_requests))
     app.state.metrics = metrics
+    app.add_middleware(Packing)
     app.add_middleware(Protection, guard=guard, at_once=settings.limits.requests_at_once)
     if settings.access.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings.access))
@@ -93,6 +95,7 @@ async def _with_control(
 ) -> ControlServices:
     """The rooms that a predicting process neither has nor imports."""
     from gateway.evaluation.service import EvaluationService
+    from gateway.history.thumbnails import Thumbnails
     from gateway.training.overruling import Overruling
     from gateway.wiring.datasets import dataset_room
     from gateway.wiring.learning import learning_room
@@ -111,6 +114,7 @@ async def _with_control(
     return ControlServices(
         **{each.name: getattr(services, each.name) for each in fields(services)},
         history=remembered.service,
+        thumbnails=Thumbnails(settings.limits.image_pixels),
         statistics=remembered.statistics,
         labelling=remembered.labelling,
         shadows=serving.shadows,

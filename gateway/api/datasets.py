@@ -5,6 +5,7 @@ And DELETE /v1/pictures/{sha256}, which deletes one picture everywhere.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -28,6 +29,7 @@ from gateway.api.dataset_schemas import (
 from gateway.api.headers import header
 from gateway.api.imports import ReportSchema, import_schema, report_schema
 from gateway.api.linger import answer_and_linger
+from gateway.api.pictures import PICTURE_RESPONSES, WantedSide, picture_answer
 from gateway.api.schemas import Schema, guarded_responses
 from gateway.api.services import ControlDependency
 from gateway.datasets.ingest import Result
@@ -170,15 +172,20 @@ async def show_example(
     "/v1/datasets/{dataset}/examples/{id}/image",
     summary="Show the picture of an example",
     response_class=Response,
-    responses={
-        200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
-        **guarded_responses(404, 422, 503),
-    },
+    responses=PICTURE_RESPONSES,
 )
-async def show_image(dataset: Name, id: Sha256, services: ControlDependency, _: PredictCaller) -> Response:
-    """The picture as it was uploaded."""
-    content, media_type = await services.datasets.picture(dataset, id)
-    return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})
+async def show_image(
+    dataset: Name,
+    id: Sha256,
+    request: Request,
+    services: ControlDependency,
+    _: PredictCaller,
+    side: WantedSide = None,
+) -> Response:
+    """The picture as it was uploaded; with `side`, a small version."""
+    await services.datasets.find(dataset, id)
+    read = partial(services.datasets.picture, dataset, id)
+    return await picture_answer(request, services.thumbnails, id, side, read)
 
 
 @router.put(

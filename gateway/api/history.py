@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response, StreamingResponse
 
 from contract.records import LabelName
 from gateway.api.access import LabelCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
+from gateway.api.pictures import PICTURE_RESPONSES, WantedSide, picture_answer
 from gateway.api.schemas import ClassificationSchema, Schema, guarded_responses
 from gateway.api.services import ControlDependency
 from gateway.errors import InvalidParameterError
@@ -128,15 +130,19 @@ async def show_prediction(
     "/v1/predictions/{id}/image",
     summary="Show the picture of a prediction",
     response_class=Response,
-    responses={
-        200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
-        **guarded_responses(404, 422, 503),
-    },
+    responses=PICTURE_RESPONSES,
 )
-async def show_picture(id: PredictionId, services: ControlDependency, _: PredictCaller) -> Response:
-    """The picture as it was kept: without EXIF, GPS and other metadata."""
-    content, media_type = await services.history.picture(id)
-    return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})
+async def show_picture(
+    id: PredictionId,
+    request: Request,
+    services: ControlDependency,
+    _: PredictCaller,
+    side: WantedSide = None,
+) -> Response:
+    """The picture as it was kept, without EXIF, GPS and other metadata; with `side`, a small version."""
+    sha256, _extension = await services.history.kept(id)
+    read = partial(services.history.picture, id)
+    return await picture_answer(request, services.thumbnails, sha256, side, read)
 
 
 @router.put(

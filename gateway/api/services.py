@@ -20,6 +20,7 @@ from gateway.drift.service import DriftService
 from gateway.evaluation.service import EvaluationService
 from gateway.history.recorder import Recorder
 from gateway.history.service import HistoryService
+from gateway.history.thumbnails import Thumbnails
 from gateway.labelling.service import LabellingService
 from gateway.metrics import Metrics
 from gateway.ports.canary import Trials
@@ -64,6 +65,7 @@ class ControlServices(Services):
     """And those of a process that does not only predict."""
 
     history: HistoryService
+    thumbnails: Thumbnails
     statistics: StatisticsService
     labelling: LabellingService
     shadows: ShadowStore

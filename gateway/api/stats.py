@@ -84,6 +84,12 @@ class ModelUseSchema(Schema):
     versions: list[VersionUseSchema]
 
 
+class ObjectiveSchema(Schema):
+    """What is promised, over the window of 30 days."""
+
+    availability: float = Field(description="The share of requests that are not failed.")
+
+
 class StatsSchema(Schema):
     """How the gateways fare."""
 
@@ -91,6 +97,7 @@ class StatsSchema(Schema):
     uptime_seconds: float
     since: datetime
     until: datetime
+    objective: ObjectiveSchema
     windows: dict[str, RequestsSchema] = Field(description="The last hour, day and 30 days: 1h, 24h, 30d.")
     requests: RequestsSchema = Field(description="Of the range.")
     requests_per_second: float
@@ -124,6 +131,7 @@ async def show_stats(
         uptime_seconds=round(time.time() - started, 3),
         since=start,
         until=end,
+        objective=ObjectiveSchema(availability=services.settings.objectives.availability),
         windows={
             name: _requests(found) for name, found in (await statistics.windows(int(time.time()))).items()
         },

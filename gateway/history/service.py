@@ -70,15 +70,20 @@ class HistoryService:
             )
         return row
 
-    async def picture(self, prediction_id: str) -> tuple[bytes, str]:
-        """The kept picture of a prediction and its media type. Raises UnknownNameError."""
+    async def kept(self, prediction_id: str) -> tuple[str, str]:
+        """SHA-256 and file extension of the kept picture of a prediction. Raises UnknownNameError."""
         row = await self.find(prediction_id)
         extension = await self._history.extension_of(row.picture) if row.picture else None
         if row.picture is None or extension is None:
             raise UnknownNameError(f"the picture of the prediction {row.id} was not kept, or was deleted")
-        content = await asyncio.to_thread(self._pictures.get, row.picture, extension)
+        return row.picture, extension
+
+    async def picture(self, prediction_id: str) -> tuple[bytes, str]:
+        """The kept picture of a prediction and its media type. Raises UnknownNameError."""
+        sha256, extension = await self.kept(prediction_id)
+        content = await asyncio.to_thread(self._pictures.get, sha256, extension)
         if content is None:
-            raise UnknownNameError(f"the picture of the prediction {row.id} was deleted")
+            raise UnknownNameError(f"the picture of the prediction {prediction_id} was deleted")
         return content, MEDIA_TYPES[extension]
 
     async def give_feedback(self, prediction_id: str, label: str | None, caller: str) -> PredictionRow:

@@ -26,6 +26,7 @@ from gateway.settings.history import DatabaseSettings, HistorySettings
 from gateway.settings.learning import DatasetSettings, TrainingSettings
 from gateway.settings.log import LogSettings
 from gateway.settings.notifications import NotificationSettings
+from gateway.settings.objectives import ObjectiveSettings
 from gateway.settings.protection import AccessSettings
 from gateway.settings.server import LimitSettings, ProcessRole, ServerSettings
 from gateway.settings.serving import DecodeSettings, PredictorSettings, RolloutSettings
@@ -45,6 +46,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "NotificationSettings",
+    "ObjectiveSettings",
     "PredictorSettings",
     "ProcessRole",
     "RolloutSettings",
@@ -77,6 +79,7 @@ class Settings(BaseSettings):
     canary: CanarySettings = CanarySettings()
     database: DatabaseSettings = DatabaseSettings()
     history: HistorySettings = HistorySettings()
+    objectives: ObjectiveSettings = ObjectiveSettings()
     drift: DriftSettings = DriftSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     datasets: DatasetSettings = DatasetSettings()

@@ -101,10 +101,20 @@ def _take_form(
             visit.open(name)
             if name == "predict":
                 _predict_some(visit)
-            visit.page.wait_for_timeout(700)  # lazy pictures
+            _look_through(visit)
             visit.page.screenshot(path=folder / f"{name}-{form}.png", full_page=form != "phone")
             if readme and (name, form) in README:
-                visit.page.screenshot(path=readme / f"dashboard-{name}.jpg", type="jpeg", quality=80)
+                visit.page.screenshot(path=readme / f"{name}.jpg", type="jpeg", quality=80)
+
+
+def _look_through(visit: Visit) -> None:
+    """Down and up again: pictures are loaded when they come into sight."""
+    height = visit.page.evaluate("document.documentElement.scrollHeight")
+    for top in (*range(0, height, 600), 0):
+        visit.page.evaluate("top => scrollTo(0, top)", top)
+        visit.page.wait_for_timeout(100)
+    while not visit.page.evaluate("[...document.images].every((image) => image.complete)"):
+        visit.page.wait_for_timeout(50)  # the page's policy forbids wait_for_function, which evaluates text
 
 
 def _predict_some(visit: Visit) -> None:

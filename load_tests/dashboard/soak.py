@@ -1,8 +1,8 @@
 """An overview that stays open for hours: `python -m load_tests.dashboard.soak --hours 2`.
 
 The page's clock is wound forward step by step, so that its timers fire as often as they would, and each
-still asks the real gateway. After the first and the last part of the time garbage is collected and counted:
-bytes of the heap, nodes, listeners, and requests under way. Prints them; 1 when they have grown.
+still asks the real gateway. Once it has settled and after each quarter of the time garbage is collected and
+counted: bytes of the heap, nodes, listeners, and requests under way. Prints them; 1 when they have grown.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from load_tests.dashboard.stack import fill, running_stack
 STEP_SECONDS = 5
 SETTLED_SECONDS = 300
 """What is kept once (compiled code, caches) is there by then."""
+QUARTERS = 4
 GROWTH = 1.15
 
 
@@ -61,11 +62,11 @@ def main() -> int:
     parser.add_argument("--url", help="a running gateway; default: a stack of its own")
     options = parser.parse_args()
     with _served(options.url) as url, chromium() as browser, tab(browser, url) as visit:
-        first, last, asked = soak(visit, options.hours * 3600)
-    print(f"{options.hours:g} hours of the page's time, {asked} requests")
+        readings, asked = soak(visit, options.hours * 3600)
+    print(f"{options.hours:g} hours of the page's time, {asked} requests; settled, then after each quarter")
     for name in ("heap_bytes", "nodes", "listeners", "open_requests"):
-        print(f"{name:<14}{getattr(first, name):>12,} → {getattr(last, name):>12,}")
-    return 0 if is_flat(first, last) else 1
+        print(f"{name:<14}" + "".join(f"{getattr(one, name):>12,}" for one in readings))
+    return 0 if is_flat(readings[0], readings[-1]) else 1
 
 
 @contextmanager
@@ -88,8 +89,8 @@ def is_flat(first: Reading, last: Reading) -> bool:
     )
 
 
-def soak(visit: Visit, seconds: float) -> tuple[Reading, Reading, int]:
-    """The readings after it has settled and at the end, and how many requests the page made."""
+def soak(visit: Visit, seconds: float) -> tuple[list[Reading], int]:
+    """The readings once it has settled and after each quarter, and how many requests the page made."""
     page = visit.page
     page.clock.install()
     traffic = Traffic(page)
@@ -98,14 +99,17 @@ def soak(visit: Visit, seconds: float) -> tuple[Reading, Reading, int]:
     visit.settle("overview")
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
-    first = None
-    for passed in range(0, int(seconds), STEP_SECONDS):
+    moments = [
+        min(SETTLED_SECONDS, seconds / 5),
+        *(seconds * part / QUARTERS for part in range(1, QUARTERS + 1)),
+    ]
+    readings: list[Reading] = []
+    for passed in range(STEP_SECONDS, int(seconds) + STEP_SECONDS, STEP_SECONDS):
         page.clock.run_for(STEP_SECONDS * 1000)
         _until_answered(page, traffic)
-        if first is None and passed >= min(SETTLED_SECONDS, seconds / 4):
-            first = _reading(devtools, traffic)
-    assert first is not None
-    return first, _reading(devtools, traffic), traffic.asked
+        if passed >= moments[len(readings)]:
+            readings.append(_reading(devtools, traffic))
+    return readings, traffic.asked
 
 
 def _until_answered(page: Page, traffic: Traffic) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -103,13 +105,31 @@ def test_a_version_that_is_not_there(open_tab: OpenTab) -> None:
     assert visit.complaints == []
 
 
+def test_a_version_that_vanishes_while_its_page_is_open(
+    start_gateway: Callable[..., Gateway], open_tab: OpenTab
+) -> None:
+    """Deleted from the store: the page says so within seconds, without a click."""
+    gateway = start_gateway()
+    gateway.start()
+    gated = {"policy": "gated", "reason": "nothing becomes stable here"}
+    httpx.put(f"{gateway.url}/v1/models/cifar10/rollout", json=gated, trust_env=False).raise_for_status()
+    second = gateway.models / "cifar10" / "2"
+    shutil.copytree(gateway.models / "cifar10" / "1", second)
+    visit = open_tab(gateway.url)
+    visit.open("versions?version=2")
+    expect(visit.page.get_by_role("heading", name="Version 2", exact=True)).to_be_visible()
+    shutil.rmtree(second)
+    expect(visit.page.get_by_text("Version 2 is no longer there")).to_be_visible(timeout=RECOVERED_MS)
+    expect(visit.page.get_by_role("button", name="Version 1")).to_be_visible()
+
+
 def test_a_clock_that_is_off_is_told(open_tab: OpenTab) -> None:
     """An hour ahead: a banner says it, and ages are counted by the gateway's clock."""
     visit = open_tab()
     visit.page.clock.set_system_time(time.time() + 3600)
     visit.open("history")
     expect(visit.page.get_by_text("clock is 1 h ahead of the gateway's")).to_be_visible()
-    expect(visit.page.locator(".cell-detail").filter(has_text="hour ago")).to_have_count(0)
+    expect(visit.page.locator(".cell-detail").filter(has_text="h ago")).to_have_count(0)
 
 
 def test_many_files_go_in_parts(open_tab: OpenTab) -> None:
@@ -124,7 +144,7 @@ def test_many_files_go_in_parts(open_tab: OpenTab) -> None:
     posts: list[str] = []
     visit.page.on("request", lambda asked: posts.append(asked.url) if asked.method == "POST" else None)
     visit.page.locator("#upload").set_input_files(files)  # type: ignore[arg-type]
-    visit.page.get_by_label("Dataset").fill("many")
+    visit.page.get_by_role("combobox", name="Dataset").fill("many")
     visit.page.get_by_label("Their class").fill("truck")
     visit.page.get_by_role("button", name="Upload", exact=True).click()
     expect(visit.page.get_by_text("400 added, 1 refused")).to_be_visible(timeout=RECOVERED_MS)

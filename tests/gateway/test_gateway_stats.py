@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import statistics
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from gateway_harness import RunningGateway, StartGateway
 
 from gateway.errors import DatabaseError
 from gateway.ports.activity import ActivityRow
+from gateway.settings import ObjectiveSettings
 from gateway.statistics import latencies
 from gateway.statistics.counter import KEPT, ActivityCounter
 from gateway.statistics.intervals import wilson
@@ -20,6 +23,7 @@ from gateway.statistics.service import StatisticsService, resolution_of
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parents[2]
 NOON = 1_800_000_000 - 1_800_000_000 % 3600
 
 
@@ -191,6 +195,7 @@ async def test_the_route(
     )
     found = shown.json()
     assert found["uptime_seconds"] > 0
+    assert found["objective"] == {"availability": 0.999}
     assert (found["requests"]["answered"], found["requests"]["refused"], found["requests"]["failed"]) == (
         6,
         1,
@@ -211,6 +216,16 @@ async def feedback(gateway: RunningGateway, prediction: str, label: str) -> None
     await gateway.becomes(f"/v1/predictions/{prediction}", lambda answer: answer.status_code == 200)
     given = await gateway.client.put(f"/v1/predictions/{prediction}/feedback", json={"label": label})
     assert given.status_code == 200
+
+
+def test_the_alerts_watch_the_objective_that_the_gateway_tells() -> None:
+    """One promise: the budget in the chart's rules is what the default leaves."""
+    rules = (ROOT / "helm/rekindle/monitoring/rules/objectives.yaml").read_text()
+    promised = ObjectiveSettings().availability
+    [told] = re.findall(r"availability: ([0-9.]+) % of predictions", rules)
+    budgets = re.findall(r"prediction_error_ratio:rate\w+ > (?:[0-9.]+ \* )?([0-9.]+)", rules)
+    assert float(told) / 100 == pytest.approx(promised)
+    assert [float(budget) for budget in budgets] == [pytest.approx(1 - promised)] * 8
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // Lines over time or epochs, with the values under the pointer; and sparklines.
 
 import { h, s } from "../core/dom.js";
-import { date, time } from "../core/format.js";
+import { date, minutes, seconds, time } from "../core/format.js";
 import { SERIES, frame } from "./frame.js";
 import { domain, share, ticks, timeTicks } from "./scale.js";
 
@@ -35,7 +35,8 @@ export function lines(series, { label, isTime = false, format = String, height, 
   const values = domain(all.map(([, y]) => y), { from, to });
   const y = share(values);
   const moments = isTime ? timeTicks(...reach) : places(all, reach);
-  const word = isTime ? (at) => (reach[1] - reach[0] > 2 * DAY ? date(at) : time(at)) : String;
+  const isShort = moments.length > 1 && moments[1] - moments[0] < 60_000;
+  const word = isTime ? (at) => (reach[1] - reach[0] > 2 * DAY ? date(at) : isShort ? seconds(at) : minutes(at)) : String;
   return frame({
     label,
     height,

@@ -1,7 +1,7 @@
 // The public API, as curl would ask it. What goes wrong becomes an ApiError that says what to do;
 // whoever shows the connection, or asks for a token, listens to `connection`.
 
-import { setClockOffset } from "./format.js";
+import { sentence, setClockOffset } from "./format.js";
 
 const TIMEOUT_MS = 30_000;
 
@@ -82,8 +82,6 @@ function refused(status, header, problem) {
   const retryAfter = Number(header("retry-after")) || null;
   return new ApiError(problem?.code ?? `http_${status}`, sentence(detail), { status, problem, retryAfter });
 }
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 function noteClock(date) {
   const theirs = Date.parse(date ?? "");

@@ -3,10 +3,12 @@
 const locale = undefined; // the browser's
 const whole = new Intl.NumberFormat(locale);
 const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const exact = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "long" });
+const brief = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "narrow" });
 const MISSING = "–";
 const GAP = "\u202f"; // a number and its unit stay on one line
 
@@ -75,6 +77,10 @@ export function time(value) {
   const isToday = date.toDateString() === new Date(now()).toDateString();
   return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
 }
+/** 14:05, whatever the day. */
+export const minutes = (value) => (value ? clock.format(new Date(value)) : MISSING);
+/** 14:05:09 */
+export const seconds = (value) => (value ? exact.format(new Date(value)) : MISSING);
 /** Mar 3 */
 export const date = (value) => (value ? day.format(new Date(value)) : MISSING);
 /** With year, seconds and zone, for titles. */
@@ -82,14 +88,16 @@ export const moment = (value) => (value ? `${full.format(new Date(value))} (${zo
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const STEPS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
-/** 5 minutes ago */
-export function ago(value) {
+/** 5 minutes ago; "5m ago" where room is short. */
+export function ago(value, { isBrief = false } = {}) {
   if (!value) return MISSING;
   const seconds = (new Date(value).getTime() - now()) / 1000;
   const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? STEPS.at(-1);
-  return relative.format(Math.round(seconds / size), unit);
+  return (isBrief ? brief : relative).format(Math.round(seconds / size), unit);
 }
 
+/** Begins with a capital and ends with a stop. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 /** "1 picture", "2 pictures" */
 export const many = (amount, one, more = `${one}s`) => `${count(amount)} ${amount === 1 ? one : more}`;
 /** "a, b and c" */

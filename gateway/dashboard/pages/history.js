@@ -39,7 +39,7 @@ function grid(view) {
   if (state.error && !state.rows.length) return failure(state.error, () => view.load(false));
   if (state.isLoading && !state.rows.length) return loading(420);
   if (!state.rows.length) return nothing(view);
-  const more = state.next ? button(state.isLoading ? "Loading …" : "Show older ones", () => view.load(true), { disabled: state.isLoading }) : h("p", { class: "faint" }, `That is all: ${many(state.rows.length, "prediction")}.`);
+  const more = state.next ? h("div", {}, button(state.isLoading ? "Loading …" : "Show older ones", () => view.load(true), { disabled: state.isLoading })) : h("p", { class: "faint" }, `That is all: ${many(state.rows.length, "prediction")}.`);
   return [
     h("p", { class: "faint", role: "status" }, `${count(state.rows.length)} shown${state.next ? ", there are older ones" : ""}`),
     h("ul", { class: "picture-grid" }, state.rows.map((row) => gridCell(row, row.id === state.chosen, view.choose))),

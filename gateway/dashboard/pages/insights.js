@@ -6,6 +6,7 @@ import { h } from "../core/dom.js";
 import { link } from "../core/router.js";
 import { anchor, head } from "../parts/pieces.js";
 import { empty, failure, loading } from "../parts/states.js";
+import { answersFigure } from "./insights/answers.js";
 import { balanceFigure, mixFigure } from "./insights/balance.js";
 import { confidenceFigures } from "./insights/confidence.js";
 import { confusionFigure } from "./insights/confusion.js";
@@ -64,6 +65,8 @@ function page(app, state, sample, again) {
   return [
     top,
     h("div", { class: "grid" }, balanceFigure(known), mixFigure(known), confusionFigure(known, sample), confidenceFigures(known)),
+    h("h2", { class: "section" }, "How the model tells them apart"),
+    answersFigure(known),
     h("h2", { class: "section" }, "How the pictures look"),
     sample.state(),
     sample.isReady ? h("div", { class: "grid" }, meanFigure(sample), brightnessFigure(sample), colourFigure(sample), mapFigure(sample)) : null,

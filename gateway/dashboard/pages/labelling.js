@@ -5,9 +5,8 @@ import { h } from "../core/dom.js";
 import { count, many, percent } from "../core/format.js";
 import { link } from "../core/router.js";
 import { giveFeedback, labelOfKey } from "../parts/correcting.js";
-import { icon } from "../parts/icons.js";
 import { labelPicker } from "../parts/labelpicker.js";
-import { anchor, button, classBars, head, panel, picture, segments } from "../parts/pieces.js";
+import { anchor, button, classBars, head, panel, picture, segments, sized } from "../parts/pieces.js";
 import { empty, failure, loading } from "../parts/states.js";
 
 const AHEAD = 20;
@@ -17,7 +16,7 @@ const COUNTED = 10_000;
 
 export function open(visit) {
   const { app } = visit;
-  const state = { by: "entropy", queue: null, items: [], done: [], error: null, isLoading: false };
+  const state = { by: "entropy", queue: null, counted: new Set(), items: [], done: [], error: null, isLoading: false };
   const view = { visit, app, state };
   visit.show(() => page(view));
   if (app.may("label")) refill(view);
@@ -38,11 +37,12 @@ async function refill(view) {
   if (state.isLoading || !app.model) return;
   Object.assign(state, { isLoading: true, error: null });
   visit.redraw();
+  const counted = new Set(state.done.filter(({ isSaved }) => isSaved)); // the answer's numbers know of these
   try {
     const queue = await api.get("/v1/labelling-queue", { signal: visit.signal, query: { model: app.model, by: state.by, limit: AHEAD } });
     const known = new Set([...state.items, ...state.done.map(({ item }) => item)].map(({ id }) => id));
     state.items.push(...queue.predictions.filter(({ id }) => !known.has(id)));
-    state.queue = queue;
+    Object.assign(state, { queue, counted });
     for (const { id } of state.items.slice(0, 4)) new Image().src = `v1/predictions/${id}/image`;
   } catch (error) {
     if (!visit.signal.aborted) state.error = error;
@@ -73,34 +73,36 @@ function side(view) {
   const { state, app } = view;
   const given = state.done.filter(({ label }) => label !== null);
   const wrong = given.filter(({ item, label }) => item.classifications[0]?.label !== label).length;
-  const waiting = state.queue ? Math.max(0, state.queue.waiting - given.length - (state.done.length - given.length)) : null;
+  const isNew = (entry) => !state.counted.has(entry);
+  const waiting = state.queue ? Math.max(0, state.queue.waiting - state.done.filter(isNew).length) : null;
   return h(
     "div",
     { class: "stack" },
     panel(
       "Worth so far",
-      h("div", { class: "counter" }, h("p", { class: "figure", role: "status" }, count((state.queue?.corrections ?? 0) + given.filter(({ at }) => at === state.queue).length)), h("p", { class: "soft" }, "labels since the stable version was made; the next training run learns from all of them.")),
+      h("div", { class: "counter" }, h("p", { class: "figure", role: "status" }, count((state.queue?.corrections ?? 0) + given.filter(isNew).length)), h("p", { class: "soft" }, "labels since the stable version was made; the next training run learns from all of them.")),
       h("p", { class: "soft" }, given.length ? `Now: ${many(given.length, "label")}, of which ${wrong} corrected the model (${percent(wrong / given.length, 0)}).` : "None in this sitting yet."),
       h("p", { class: "soft" }, waiting === null ? "" : `${state.queue.waiting >= COUNTED ? "More than " : ""}${many(waiting, "picture")} still wait.`),
-      app.may("operate") ? anchor("Retrain with them", link("training"), "small") : null,
+      app.may("operate") ? h("div", {}, anchor("Retrain with them", link("training"), "small")) : null,
     ),
     state.done.length ? panel("Just labelled", h("ul", { class: "just-labelled" }, state.done.slice(-8).reverse().map((deed) => done(deed)))) : null,
   );
 }
 
-const done = ({ item, label }) => h("li", { "data-key": item.id }, h("img", { src: `v1/predictions/${item.id}/image`, alt: "", width: 36, height: 36 }), h("span", { class: "wrap" }, label ?? "skipped"), label && label !== item.classifications[0]?.label ? h("span", { class: "faint wrap" }, `not ${item.classifications[0]?.label}`) : null);
+const done = ({ item, label }) => h("li", { "data-key": item.id }, h("img", { src: sized(`v1/predictions/${item.id}/image`, 64), alt: "", width: 36, height: 36 }), h("span", { class: "wrap" }, label ?? "skipped"), label && label !== item.classifications[0]?.label ? h("span", { class: "faint wrap" }, `not ${item.classifications[0]?.label}`) : null);
 
 /** Shown as done at once; put back when the gateway did not take it. */
 async function settle(view, label, deed) {
   const { state, visit, app } = view;
   const item = state.items.shift();
   if (!item) return;
-  const entry = { item, label, at: state.queue };
+  const entry = { item, label, isSaved: false };
   state.done.push(entry);
-  if (state.items.length < REFILL_AT) refill(view);
   visit.redraw();
   try {
     await deed(item);
+    entry.isSaved = true;
+    if (state.items.length < REFILL_AT) refill(view);
   } catch (error) {
     state.done = state.done.filter((one) => one !== entry);
     if (error.status !== 404) state.items.unshift(item);
@@ -117,6 +119,7 @@ async function undo(view) {
   const entry = state.done.pop();
   if (!entry) return;
   state.items.unshift(entry.item);
+  if (state.counted.delete(entry)) Object.assign(state.queue, { waiting: state.queue.waiting + 1, corrections: state.queue.corrections - (entry.label === null ? 0 : 1) });
   visit.redraw();
   try {
     if (entry.label === null) await api.delete(`/v1/labelling-queue/${entry.item.id}/skip`);

@@ -4,6 +4,7 @@ import { api } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { field, head, panel, select } from "../parts/pieces.js";
 import { empty, failure, loading, shown } from "../parts/states.js";
+import { comparison } from "./loadtests/comparison.js";
 import { readings } from "./loadtests/readings.js";
 import { resultView } from "./loadtests/view.js";
 
@@ -28,6 +29,7 @@ function page(view, names) {
   };
   return [
     h("div", { class: "panel" }, h("div", { class: "fields" }, field("Result", select(state.name, names.map((name) => [name, name.replaceAll("_", " ")]), choose("name"))), field("Beside", select(state.other, [["", "Nothing"], ...names.filter((name) => name !== state.name).map((name) => [name, name.replaceAll("_", " ")])], choose("other"))))),
+    comparison(view),
     result(view, state.name),
     state.other && state.other !== state.name ? [h("h2", { class: "section" }, `Beside: ${state.other.replaceAll("_", " ")}`), result(view, state.other)] : null,
   ];

@@ -27,7 +27,7 @@ export function open(visit) {
   visit.show(() => [
     head("Predict", app.model ? `Ask ${app.model}. Saying right or wrong teaches the next version.` : null, button("Camera", shoot, { sign: icon("camera"), disabled: !app.model })),
     app.model ? null : empty("There is no model to ask", "Train one on the page Training, or put a version into the model store."),
-    app.model ? h("div", { class: "predict-top" }, dropzone({ title: "Drop pictures here", text: "or paste one (Ctrl V). JPEG, PNG, WebP, GIF, BMP; any size.", take }), options(state, versions.value?.versions ?? [], visit, queue)) : null,
+    app.model ? h("div", { class: "predict-top" }, dropzone({ title: "Drop pictures here", text: "or paste one (Ctrl V). JPEG, PNG, WebP, GIF, BMP, TIFF; as large or small as they are.", take }), options(state, versions.value?.versions ?? [], visit, queue)) : null,
     overall(queue),
     results(queue, state, app, visit),
   ]);

@@ -5,11 +5,12 @@ import { h } from "../core/dom.js";
 import { count, percent } from "../core/format.js";
 import { link } from "../core/router.js";
 import { badge, head, panel, table, when } from "../parts/pieces.js";
+import { roleBadge } from "../parts/roles.js";
 import { empty, notice, shown } from "../parts/states.js";
-import { roleBadge } from "./overview/tables.js";
 import { AuditLog } from "./versions/audit.js";
 import { VersionCard } from "./versions/card.js";
 import { CanaryPanel } from "./versions/canary.js";
+import { EvaluationPanel } from "./versions/evaluation.js";
 import { RolloutPanel } from "./versions/rollout.js";
 import { ShadowPanel } from "./versions/shadow.js";
 
@@ -34,6 +35,7 @@ export function open(visit) {
   const rollout = new RolloutPanel(view);
   const shadow = new ShadowPanel(view);
   const canary = new CanaryPanel(view);
+  const evaluation = app.may("operate") ? new EvaluationPanel(view) : null;
   const audit = app.may("operate") ? new AuditLog(view) : null;
   visit.show(() => {
     settle(view);
@@ -45,6 +47,7 @@ export function open(visit) {
       shadow.panel(),
       state.gone ? notice("warning", `Version ${state.gone} is no longer there: it was deleted while this page was open, or never existed. The list shows what there is.`) : null,
       state.card?.panel(),
+      evaluation?.panel(),
     ];
   });
 }

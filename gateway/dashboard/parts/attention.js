@@ -1,15 +1,13 @@
 // What needs a person first, worst first, each with where to go: rules over what the API says.
 
-import { availability, count, many, number, percent, time } from "../core/format.js";
+import { availability, count, many, number, percent, sentence, time } from "../core/format.js";
 import { link } from "../core/router.js";
 
-export const OBJECTIVE = 0.999;
-/** Of prediction requests that do not end with a fault of ours, over 30 days. */
 const ENOUGH_FEEDBACK = 20;
 const LONG_QUEUE = 50;
 const RANK = { bad: 0, warning: 1, info: 2 };
 
-const item = (tone, title, text, href, action) => ({ tone, title, text, href, action });
+const item = (tone, title, text, href, action) => ({ tone, title, text: text ? sentence(text) : null, href, action });
 
 /** [{tone, title, text, href, action}] */
 export function attention({ ready, stats, versions, runs, queue, drift, model }) {
@@ -34,10 +32,11 @@ function replicas(ready) {
 
 function objective(stats) {
   if (!stats) return [];
+  const { availability: wanted } = stats.objective;
   return ["1h", "24h", "30d"].flatMap((name) => {
     const { availability: share, failed } = stats.windows[name];
-    if (share === null || share >= OBJECTIVE) return [];
-    return [item(name === "1h" ? "bad" : "warning", `Availability below its objective over ${name.replace("h", " h").replace("d", " days")}`, `${availability(share)} against ${availability(OBJECTIVE)}: ${many(failed, "request")} failed.`)];
+    if (share === null || share >= wanted) return [];
+    return [item(name === "1h" ? "bad" : "warning", `Availability below its objective over ${name.replace("h", " h").replace("d", " days")}`, `${availability(share)} against ${availability(wanted)}: ${many(failed, "request")} failed.`)];
   });
 }
 

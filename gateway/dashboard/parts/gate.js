@@ -33,7 +33,7 @@ export function verdict(decision, whenMissing) {
     table("Checks of the gate", ["Check", "Verdict", "What was found", ["Observed"], ["Limit"]], [...failed, ...decision.checks.filter(({ passed }) => passed)].map((check) => [
       NAMES[check.name] ?? check.name.replaceAll("_", " "),
       check.passed ? badge("holds", "good") : badge("fails", "bad"),
-      check.sentence,
+      h("span", { class: "told" }, check.sentence),
       figure(check.observed),
       figure(check.limit),
     ])),

@@ -74,5 +74,11 @@ export const progress = (share, title) =>
 export const picture = (src, alt, more = {}) =>
   h("img", { class: "picture", src, alt, loading: "lazy", decoding: "async", onerror: (event) => event.target.classList.add("is-missing"), ...more });
 
+/** A kept picture at most so many pixels wide and high: 32, 64, 128 or 256. */
+export const sized = (src, side) => `${src}?side=${side}`;
+
+/** A kept picture among others, sharp on fine screens too. */
+export const thumbnail = (src, alt, side = 128) => picture(sized(src, side), alt, { srcset: `${sized(src, side * 2)} 2x` });
+
 /** Names and values. */
 export const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));

@@ -4,7 +4,7 @@ import { api } from "../../core/api.js";
 import { h } from "../../core/dom.js";
 import { count, many } from "../../core/format.js";
 import { ask } from "../../parts/dialogs.js";
-import { button, field, panelWith, picture, select } from "../../parts/pieces.js";
+import { button, field, panelWith, select, thumbnail } from "../../parts/pieces.js";
 import { empty, failure, loading } from "../../parts/states.js";
 
 const PAGE = 60;
@@ -90,7 +90,7 @@ export class Browser {
     return h(
       "li",
       { "data-key": row.id },
-      h("button", { type: "button", class: isChosen ? "cell is-chosen" : "cell", "aria-pressed": String(isChosen), onclick: toggle }, picture(`v1/datasets/${row.dataset}/examples/${row.id}/image`, ""), h("span", { class: "cell-name wrap" }, row.label), h("span", { class: "cell-detail" }, h("span", {}, row.split), row.source === "feedback" ? h("span", {}, "correction") : null)),
+      h("button", { type: "button", class: isChosen ? "cell is-chosen" : "cell", "aria-pressed": String(isChosen), onclick: toggle }, thumbnail(`v1/datasets/${row.dataset}/examples/${row.id}/image`, ""), h("span", { class: "cell-name wrap" }, row.label), h("span", { class: "cell-detail" }, h("span", {}, row.split), row.source === "feedback" ? h("span", {}, "correction") : null)),
     );
   }
 

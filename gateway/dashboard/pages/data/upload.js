@@ -5,6 +5,7 @@ import { ApiError, upload } from "../../core/api.js";
 import { h } from "../../core/dom.js";
 import { bytes, count, many } from "../../core/format.js";
 import { dropzone } from "../../parts/dropzone.js";
+import { ACCEPTED, archiveType, asBody, foldersOf, needLabel, sizeOf, usable } from "../../parts/labelled.js";
 import { badge, button, field, panel, progress, table } from "../../parts/pieces.js";
 import { notice } from "../../parts/states.js";
 
@@ -12,13 +13,9 @@ const PART_FILES = 200;
 const PART_BYTES = 64e6;
 const MOST_SHOWN = 200;
 const TRIES = 4;
-const ARCHIVES = { zip: "application/zip", tar: "application/x-tar", gz: "application/gzip", tgz: "application/gzip" };
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const TONES = { added: "good", duplicate: "idle", conflict: "warning", refused: "bad" };
 const OUTCOMES = [["added", "added"], ["duplicates", "already there"], ["conflicts", "there under another class"], ["refused", "refused"]];
-
-const archiveType = (path) => ARCHIVES[path.toLowerCase().split(".").at(-1)] ?? null;
-const folderOf = (path) => path.split("/").at(-2) ?? null;
 
 export class UploadForm {
   constructor(view, imports) {
@@ -29,7 +26,7 @@ export class UploadForm {
     const name = this.dataset ?? this.view.state.dataset ?? this.view.app.model ?? "";
     return panel(
       "Add pictures",
-      dropzone({ title: "Drop files, folders or a zip", text: "In folders, a picture's folder is its class.", take: (files) => this.take(files), accept: "image/*,.zip,.tar,.tgz,.gz", folder: true, id: "upload" }),
+      dropzone({ title: "Drop files, folders or a zip", text: "In folders, a picture's folder is its class.", take: (files) => this.take(files), accept: ACCEPTED, folder: true, id: "upload" }),
       this.files.length ? this.form(name, datasets) : null,
       this.sending ? this.progress() : null,
       this.error ? notice("bad", this.error) : null,
@@ -38,24 +35,19 @@ export class UploadForm {
   }
 
   take(files) {
-    const usable = files.filter(({ file, path }) => archiveType(path) || file.type.startsWith("image/") || !file.type);
-    Object.assign(this, { files: usable.filter(({ path }) => !path.split("/").at(-1).startsWith(".")), report: null, error: usable.length ? null : "None of these is a picture or an archive." });
+    const found = usable(files);
+    Object.assign(this, { files: found, report: null, error: found.length || !files.length ? null : "None of these is a picture or an archive." });
     this.view.visit.redraw();
   }
 
-  get needsLabel() {
-    return this.files.some(({ path }) => !archiveType(path) && !folderOf(path));
-  }
-
   form(name, datasets) {
-    const total = this.files.reduce((sum, { file }) => sum + file.size, 0);
-    const folders = new Set(this.files.map(({ path }) => folderOf(path)).filter(Boolean));
+    const folders = foldersOf(this.files);
     const labels = this.view.app.labels;
     return h(
       "form",
-      { class: "stack", onsubmit: (event) => { event.preventDefault(); this.send(name); } },
-      h("p", {}, h("b", {}, `${many(this.files.length, "file")}, ${bytes(total)}`), folders.size ? `, in ${many(folders.size, "class folder")}` : ""),
-      h("div", { class: "fields" }, field("Dataset", h("input", { type: "text", value: name, required: true, maxlength: 63, list: "datasets", oninput: (event) => (this.dataset = event.target.value.trim()) })), this.needsLabel ? field("Their class", h("input", { type: "text", value: this.label, required: true, maxlength: 120, list: "classes", oninput: (event) => (this.label = event.target.value.trim()) }), folders.size ? "Of those in no folder" : null) : null),
+      { class: "stack", onsubmit: (event) => { event.preventDefault(); this.send(this.dataset ?? name); } },
+      h("p", {}, h("b", {}, `${many(this.files.length, "file")}, ${bytes(sizeOf(this.files))}`), folders.size ? `, in ${many(folders.size, "class folder")}` : ""),
+      h("div", { class: "fields" }, field("Dataset", h("input", { type: "text", value: name, required: true, maxlength: 63, list: "datasets", oninput: (event) => (this.dataset = event.target.value.trim()) })), needLabel(this.files) ? field("Their class", h("input", { type: "text", value: this.label, required: true, maxlength: 120, list: "classes", oninput: (event) => (this.label = event.target.value.trim()) }), folders.size ? "Of those in no folder" : null) : null),
       h("datalist", { id: "datasets" }, datasets.map((one) => h("option", { value: one.name }))),
       h("datalist", { id: "classes" }, labels.map((label) => h("option", { value: label }))),
       h("div", { class: "row" }, h("button", { type: "submit", class: "button primary", disabled: Boolean(this.sending) }, "Upload"), button("Forget them", () => this.take([]), { tone: "quiet", disabled: Boolean(this.sending) })),
@@ -76,7 +68,7 @@ export class UploadForm {
     this.dataset = name;
     const life = new AbortController();
     this.view.visit.signal.addEventListener("abort", () => life.abort(), { once: true });
-    this.sending = { done: 0, sent: 0, all: this.files.length, total: this.files.reduce((sum, { file }) => sum + file.size, 0), life };
+    this.sending = { done: 0, sent: 0, all: this.files.length, total: sizeOf(this.files), life };
     Object.assign(this, { error: null, report: { added: 0, duplicates: 0, conflicts: 0, refused: 0, files: [], imports: 0 } });
     try {
       await this.sendParts(name, life.signal);
@@ -94,7 +86,7 @@ export class UploadForm {
     while (this.files.length) {
       const part = nextPart(this.files);
       const before = this.sending.done;
-      const size = part.reduce((sum, { file }) => sum + file.size, 0);
+      const size = sizeOf(part);
       const answer = await this.patiently(() => this.sendOne(name, part, signal, (share) => { this.sending.done = before + size * share; this.view.visit.redraw(); }), signal);
       this.files = this.files.slice(part.length);
       Object.assign(this.sending, { done: before + size, sent: this.sending.sent + part.length });
@@ -103,16 +95,8 @@ export class UploadForm {
   }
 
   sendOne(name, part, signal, onShare) {
-    const options = { signal, onProgress: (loaded, total) => onShare(total ? loaded / total : 0) };
-    const path = `/v1/datasets/${name}/examples`;
-    const type = archiveType(part[0].path);
-    if (type) return upload(path, part[0].file, { ...options, headers: { "Content-Type": type } });
-    const form = new FormData();
-    for (const { file, path: shown } of part) {
-      form.append("labels", folderOf(shown) ?? this.label);
-      form.append("images", file, file.name.slice(-200));
-    }
-    return upload(path, form, options);
+    const [body, headers] = asBody(part, this.label);
+    return upload(`/v1/datasets/${name}/examples`, body, { signal, headers, onProgress: (loaded, total) => onShare(total ? loaded / total : 0) });
   }
 
   /** A gateway that is away for a moment costs no upload. */

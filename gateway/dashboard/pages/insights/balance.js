@@ -7,7 +7,7 @@ import { rows } from "../../charts/bars.js";
 import { figure } from "../../charts/frame.js";
 import { anchor, panel } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
-import { distance, effective, shares } from "./statistics.js";
+import { distance, effective, shares } from "../../core/statistics.js";
 
 const SPLITS = ["train", "validation", "test"];
 const EVEN = 0.97;

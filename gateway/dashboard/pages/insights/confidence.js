@@ -5,8 +5,8 @@ import { columns } from "../../charts/bars.js";
 import { figure } from "../../charts/frame.js";
 import { panel } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
-import { calibrationSentence } from "./sentences.js";
-import { mean, quantile } from "./statistics.js";
+import { calibrationSentence } from "../../parts/sentences.js";
+import { mean, quantile } from "../../core/statistics.js";
 
 const BINS = 20;
 const SURE = 0.9;

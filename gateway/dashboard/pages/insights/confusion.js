@@ -4,7 +4,7 @@ import { h } from "../../core/dom.js";
 import { count, many, percent } from "../../core/format.js";
 import { link } from "../../core/router.js";
 import { confusions } from "../../charts/matrix.js";
-import { panel, picture } from "../../parts/pieces.js";
+import { panel, thumbnail } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
 
 const PAIRS = 4;
@@ -49,8 +49,8 @@ function pair(one, predictions, sample) {
       "div",
       { class: "row" },
       mistakes.length
-        ? [h("span", { class: "faint" }, "as corrected:"), mistakes.map(({ id }) => h("a", { href: link("history", { id }), class: "thumb is-wrong", "data-key": id }, picture(`v1/predictions/${id}/image`, `${one.truth} and ${one.answer} were confused on this picture`)))]
-        : [examples(one.truth).map(({ url }) => h("span", { class: "thumb" }, picture(url, `an example of ${one.truth}`))), sample.isReady && sample.of(one.truth).length ? h("span", { class: "faint" }, "beside") : null, examples(one.answer).map(({ url }) => h("span", { class: "thumb" }, picture(url, `an example of ${one.answer}`)))],
+        ? [h("span", { class: "faint" }, "as corrected:"), mistakes.map(({ id }) => h("a", { href: link("history", { id }), class: "thumb is-wrong", "data-key": id }, thumbnail(`v1/predictions/${id}/image`, `${one.truth} and ${one.answer} were confused on this picture`, 64)))]
+        : [examples(one.truth).map(({ url }) => h("span", { class: "thumb" }, thumbnail(url, `an example of ${one.truth}`, 64))), sample.isReady && sample.of(one.truth).length ? h("span", { class: "faint" }, "beside") : null, examples(one.answer).map(({ url }) => h("span", { class: "thumb" }, thumbnail(url, `an example of ${one.answer}`, 64)))],
     ),
   );
 }

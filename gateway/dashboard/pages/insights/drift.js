@@ -5,7 +5,7 @@ import { figure } from "../../charts/frame.js";
 import { lines } from "../../charts/lines.js";
 import { panel } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
-import { mean } from "./statistics.js";
+import { mean } from "../../core/statistics.js";
 
 const NAMES = { classes: "the classes answered", confidence: "how sure the answers are", features: "how the pictures look" };
 const PARTS = 10;

@@ -6,7 +6,7 @@ import { figure } from "../../charts/frame.js";
 import { cloud, hue } from "../../charts/points.js";
 import { panel } from "../../parts/pieces.js";
 import { SIDE, asUrl, difference, lab, meanOf, measured } from "./pixels.js";
-import { explained, mean, principal, quantile } from "./statistics.js";
+import { explained, mean, principal, quantile } from "../../core/statistics.js";
 
 const MAP_SIDE = 8;
 

@@ -6,9 +6,9 @@
 import { api } from "../../core/api.js";
 import { h } from "../../core/dom.js";
 import { many } from "../../core/format.js";
-import { progress } from "../../parts/pieces.js";
+import { progress, sized } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
-import { measured, pixelsOf } from "./pixels.js";
+import { SIDE, measured, pixelsOf } from "./pixels.js";
 
 const EACH = 24;
 const MOST_CLASSES = 16;
@@ -58,7 +58,7 @@ export class Sample {
 
   async work(queue) {
     for (let next = queue.shift(); next && !this.visit.signal.aborted; next = queue.shift()) {
-      const pixels = await pixelsOf(next.url, this.visit.signal).catch(() => null);
+      const pixels = await pixelsOf(sized(next.url, SIDE), this.visit.signal).catch(() => null);
       if (pixels) this.pictures.push({ ...next, pixels, ...measured(pixels) });
       this.done += 1;
       if (this.done % 40 === 0) this.visit.redraw();

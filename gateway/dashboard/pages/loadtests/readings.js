@@ -1,16 +1,22 @@
 // Which lists of a result are tables of measurements, and what their columns are: words and settings to
-// choose by, numbers to draw. No format is prescribed but that a measurement is one flat object.
+// choose by, numbers to draw. No format is prescribed but that a measurement is one object; what is nested in
+// it (a value for each replica, say) is left to the file.
 
 const SETTINGS = ["users", "arrivals", "connections", "clients", "replicas", "batch", "workers", "threads", "rounds", "requests", "cpu", "cores"];
 const ACROSS = ["users", "clients", "connections", "replicas", "batch"];
 const MAIN = /per_second|a_second|rps|throughput/;
 const TIME = /_ms$|milliseconds/;
+const MOST_SETTINGS = 12;
+/** Different values; what has more was measured, not chosen. */
+const COUNTERS = ["round"];
+/** They number measurements and measure nothing. */
 
-const isFlat = (row) => row && typeof row === "object" && !Array.isArray(row) && Object.values(row).every((value) => value === null || typeof value !== "object");
+const isRow = (row) => row && typeof row === "object" && !Array.isArray(row);
+const flat = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value === null || typeof value !== "object"));
 
 /** [{name, rows, words, settings, measures, across}] */
 export function readings(content, name = "") {
-  if (Array.isArray(content)) return content.length > 1 && content.every(isFlat) ? [described(name, content)].filter(Boolean) : [];
+  if (Array.isArray(content)) return content.length > 1 && content.every(isRow) ? [described(name, content.map(flat))].filter(Boolean) : [];
   if (!content || typeof content !== "object") return [];
   return Object.entries(content).flatMap(([key, value]) => readings(value, key));
 }
@@ -19,9 +25,10 @@ function described(name, rows) {
   const columns = [...new Set(rows.flatMap(Object.keys))];
   const has = (test) => columns.filter((column) => rows.some((row) => test(row[column])));
   const numbers = has((value) => typeof value === "number");
-  const words = has((value) => typeof value === "string").filter((column) => new Set(rows.map((row) => row[column])).size <= 12);
-  const settings = numbers.filter((column) => SETTINGS.includes(column));
-  const measures = numbers.filter((column) => !SETTINGS.includes(column)).sort((one, other) => rank(one) - rank(other));
+  const isFew = (column) => new Set(rows.map((row) => row[column])).size <= MOST_SETTINGS;
+  const words = has((value) => typeof value === "string").filter(isFew);
+  const settings = numbers.filter((column) => SETTINGS.includes(column) && isFew(column));
+  const measures = numbers.filter((column) => !settings.includes(column) && !COUNTERS.includes(column)).sort((one, other) => rank(one) - rank(other));
   if (!measures.length) return null;
   return { name, rows, words, settings, measures, across: ACROSS.find((column) => settings.includes(column)) ?? null };
 }

@@ -6,14 +6,14 @@ import { figure } from "../../charts/frame.js";
 import { rows as barRows } from "../../charts/bars.js";
 import { lines } from "../../charts/lines.js";
 import { facts, field, panelWith, select, table } from "../../parts/pieces.js";
-import { quantile } from "../insights/statistics.js";
+import { quantile } from "../../core/statistics.js";
 import { title } from "./readings.js";
 
 const MOST_SERIES = 8;
 const MOST_LINES = 5;
 const DRAWN = 2;
 
-const shownNumber = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number(value, Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2) : String(value));
+export const shownNumber = (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number(value, Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2) : String(value));
 
 export function resultView(name, { content, tables }, choices, redraw) {
   return h("div", { class: "stack", "data-key": `result-${name}` }, origin(content), said(content), tables.map((one) => measured(name, one, choices, redraw)));
@@ -58,7 +58,7 @@ function measured(result, one, choices, redraw) {
   );
 }
 
-const keyOf = (row, columns) => columns.map((column) => (typeof row[column] === "number" ? `${row[column]} ${title(column)}` : row[column])).filter((value) => value !== null && value !== undefined).join(", ") || "all";
+export const keyOf = (row, columns) => columns.map((column) => (typeof row[column] === "number" ? row[column] === 1 ? `1 ${title(column).replace(/s$/, "")}` : `${row[column]} ${title(column)}` : row[column])).filter((value) => value !== null && value !== undefined).join(", ") || "all";
 
 function plot(one, rows, measure, varied) {
   const groups = new Map();

@@ -4,7 +4,6 @@ import { h } from "../../core/dom.js";
 import { availability, count, many, milliseconds, number, percent, perSecond, short, time } from "../../core/format.js";
 import { figure } from "../../charts/frame.js";
 import { lines, spark } from "../../charts/lines.js";
-import { OBJECTIVE } from "../../parts/attention.js";
 import { panel, tile } from "../../parts/pieces.js";
 import { empty } from "../../parts/states.js";
 
@@ -37,7 +36,7 @@ export function figures(stats, app, versions = [], drift = null) {
     { class: "tiles" },
     tile("Requests", perSecond(stats.requests_per_second), `${short(total(requests))} in all, ${perSecond(peak)} at the peak`, spark(rate)),
     availabilityTile(stats),
-    tile("Latency of 95 in 100", milliseconds(requests.latency_ms.p95), `median ${milliseconds(p50)}, 99 of 100 ${milliseconds(p99)}`, spark(latency, { tone: "two" })),
+    tile("Latency, 95 of 100", milliseconds(requests.latency_ms.p95), `median ${milliseconds(p50)}; 99 of 100 within ${milliseconds(p99)}`, spark(latency, { tone: "two" })),
     tile("Errors", count(requests.failed), `failed; ${many(requests.refused, "request")} refused`, spark(errors, { tone: "four" }), requests.failed ? "bad" : null),
     accuracyTile(stats, app.model, versions),
     driftTile(drift),
@@ -57,9 +56,10 @@ function driftTile(drift) {
 
 function availabilityTile(stats) {
   const { availability: share, failed, answered, refused } = stats.windows["30d"];
-  const allowed = (1 - OBJECTIVE) * (answered + refused + failed);
-  const budget = share === null ? "no requests in 30 days" : `over 30 days, objective ${availability(OBJECTIVE)}; ${percent(Math.max(0, 1 - failed / Math.max(allowed, 1e-9)), 0)} of the error budget left`;
-  return tile("Availability", availability(share), budget, null, share !== null && share < OBJECTIVE ? "bad" : null);
+  const { availability: wanted } = stats.objective;
+  const allowed = (1 - wanted) * (answered + refused + failed);
+  const budget = share === null ? "no requests in 30 days" : `over 30 days, objective ${availability(wanted)}; ${percent(Math.max(0, 1 - failed / Math.max(allowed, 1e-9)), 0)} of the error budget left`;
+  return tile("Availability", availability(share), budget, null, share !== null && share < wanted ? "bad" : null);
 }
 
 function accuracyTile(stats, model, versions) {

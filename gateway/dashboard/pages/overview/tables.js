@@ -4,13 +4,8 @@ import { h } from "../../core/dom.js";
 import { count, milliseconds, number, percent } from "../../core/format.js";
 import { link } from "../../core/router.js";
 import { badge, panel, table, when } from "../../parts/pieces.js";
+import { roleBadge, runBadge } from "../../parts/roles.js";
 import { empty, shown } from "../../parts/states.js";
-
-export const ROLE_TONES = { stable: "good", canary: "warning", shadow: "accent", previous_stable: "idle" };
-export const ROLE_WORDS = { stable: "stable", canary: "canary", shadow: "shadow", previous_stable: "before" };
-export const RUN_TONES = { queued: "idle", running: "accent", succeeded: "good", rejected: "warning", failed: "bad", cancelled: "idle" };
-
-export const roleBadge = (role) => (role ? badge(ROLE_WORDS[role], ROLE_TONES[role]) : null);
 
 export function versionTable(stats, versions, rollout, model) {
   const uses = stats.models.find((one) => one.model === model)?.versions ?? [];
@@ -25,8 +20,8 @@ function useRow(version, use, known, rollout) {
   return {
     key: version,
     cells: [
-      h("a", { href: link("versions", { version }) }, `Version ${version}`),
-      [roleBadge(known?.role), canary],
+      h("a", { class: "hold", href: link("versions", { version }) }, `Version ${version}`),
+      h("span", { class: "hold" }, roleBadge(known?.role), canary),
       count(use?.predictions ?? 0),
       percent(use?.share ?? null),
       number(use?.mean_score ?? null, 3),
@@ -56,5 +51,5 @@ export function latest(app, runs, audit) {
   );
 }
 
-const runTable = (runs) => table("Latest training runs", ["Run", "State", "Preset", ["Accuracy"]], runs.map((run) => ({ key: run.id, cells: [h("a", { href: link("training", { run: run.id }) }, when(run.created_at)), badge(run.state, RUN_TONES[run.state]), run.spec.preset, percent(run.accuracy)] })));
+const runTable = (runs) => table("Latest training runs", ["Run", "State", "Preset", ["Accuracy"]], runs.map((run) => ({ key: run.id, cells: [h("a", { href: link("training", { run: run.id }) }, when(run.created_at)), runBadge(run.state), run.spec.preset, percent(run.accuracy)] })));
 const auditTable = (entries) => table("Latest changes", ["When", "Who", "What", "Where"], entries.map((entry) => ({ key: entry.id, cells: [when(entry.at), entry.caller, entry.action, h("span", { class: "wrap" }, entry.target)] })));

@@ -5,9 +5,9 @@ import { count, duration, number, percent } from "../../core/format.js";
 import { link } from "../../core/router.js";
 import { figure } from "../../charts/frame.js";
 import { lines } from "../../charts/lines.js";
-import { badge, panelWith, table, when } from "../../parts/pieces.js";
+import { panelWith, table, when } from "../../parts/pieces.js";
+import { runBadge } from "../../parts/roles.js";
 import { empty, loading } from "../../parts/states.js";
-import { RUN_TONES } from "../overview/tables.js";
 
 const MOST_COMPARED = 6;
 const took = (run) => (run.finished_at && run.started_at ? duration((new Date(run.finished_at) - new Date(run.started_at)) / 1000) : "–");
@@ -26,7 +26,7 @@ function row(run, view) {
     cells: [
       h("input", { type: "checkbox", checked: isCompared, disabled: isFull, "aria-label": `Compare run ${run.id.slice(0, 12)}`, onchange: () => view.compare(run) }),
       h("button", { type: "button", class: "text-button", onclick: () => view.choose(run.id) }, run.spec.preset, ", ", when(run.created_at)),
-      badge(run.state, RUN_TONES[run.state]),
+      runBadge(run.state),
       run.version ? h("a", { href: link("versions", { version: run.version }) }, String(run.version)) : "–",
       percent(run.accuracy),
       took(run),
@@ -49,7 +49,7 @@ export function comparison(view) {
     { key: "comparison" },
     drawn.length ? figure("Validation accuracy", best ? `${name(best)} is the most accurate of them: ${percent(best.accuracy)}.` : "None of them has ended with an accuracy yet.", lines(drawn.map((run) => ({ name: name(run), points: curve(run).map(({ epoch, value }) => [epoch, value]) })), { label: "Validation accuracy by epoch of each run", format: (value) => percent(value, 0), from: 0, to: 1, xTitle: "epoch" }), { names: drawn.map(name) }) : null,
     table("The runs' numbers", ["", ...runs.map((run) => [name(run)])], [
-      ["State", ...runs.map((run) => badge(run.state, RUN_TONES[run.state]))],
+      ["State", ...runs.map((run) => runBadge(run.state))],
       ["Accuracy", ...runs.map((run) => percent(run.accuracy))],
       ["Epochs told", ...runs.map((run) => count(curve(run).length))],
       ["Last loss", ...runs.map((run) => number((run.progress.curves.validation_loss ?? run.progress.curves.loss ?? []).at(-1)?.value ?? null, 3))],

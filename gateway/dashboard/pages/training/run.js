@@ -8,10 +8,10 @@ import { figure } from "../../charts/frame.js";
 import { lines } from "../../charts/lines.js";
 import { ask } from "../../parts/dialogs.js";
 import { verdict } from "../../parts/gate.js";
-import { anchor, at, badge, button, facts, panelWith, progress } from "../../parts/pieces.js";
+import { at, button, facts, panelWith, progress } from "../../parts/pieces.js";
+import { runBadge } from "../../parts/roles.js";
 import { notice, shown } from "../../parts/states.js";
 import { LogStream } from "../../parts/stream.js";
-import { RUN_TONES } from "../overview/tables.js";
 
 const LIVE_SECONDS = 1;
 const PHASES = ["load", "fit", "export", "evaluate", "gate", "publish"];
@@ -47,7 +47,7 @@ export class RunPanel {
   whole(run) {
     const cancel = isOpen(run.state) && this.view.app.may("operate") ? button("Cancel", () => this.cancel(), { tone: "small danger" }) : null;
     return panelWith(
-      h("span", {}, "Run ", h("code", {}, run.id.slice(0, 12)), " ", badge(run.state, RUN_TONES[run.state])),
+      h("span", {}, "Run ", h("code", {}, run.id.slice(0, 12)), " ", runBadge(run.state)),
       { actions: cancel, note: `${run.spec.preset} preset, by ${run.caller}` },
       isOpen(run.state) ? this.steps(run.progress) : this.ending(run),
       curves(run.progress.curves),

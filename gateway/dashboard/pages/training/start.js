@@ -37,7 +37,7 @@ export class StartForm {
       { note: chosen ? `on ${many(chosen.examples, "labelled picture")}` : null },
       h(
         "form",
-        { class: "stack", onsubmit: (event) => { event.preventDefault(); this.start(model, name); } },
+        { class: "stack", onsubmit: (event) => { event.preventDefault(); this.start(this.model ?? model, name); } },
         h("fieldset", { class: "presets" }, h("legend", { class: "hidden" }, "Preset"), PRESETS.map((preset) => this.choice(preset))),
         h("div", { class: "fields" }, this.modelField(model), field("Dataset", select(name, this.found.map((one) => [one.name, `${one.name} (${count(one.examples)})`]), (value) => { this.dataset = value; this.view.visit.redraw(); }, { required: true })), field("Epochs", h("input", { type: "number", min: 1, max: 10_000, placeholder: "As the preset", value: this.epochs, oninput: (event) => (this.epochs = event.target.value) })), field("Learn from", select(this.base ?? this.usualBase(chosen), [["dataset", "base data and uploads"], ["none", "uploads alone"]], (value) => { this.base = value; this.view.visit.redraw(); })), field("Begin with", select(this.begin, STARTS, (value) => { this.begin = value; this.view.visit.redraw(); }))),
         h("p", { class: "sentence" }, this.cost(chosen)),

@@ -2,7 +2,7 @@
 
 import { api, offers } from "../../core/api.js";
 import { h } from "../../core/dom.js";
-import { count, duration, number, percent } from "../../core/format.js";
+import { count, duration, number, percent, sentence } from "../../core/format.js";
 import { figure } from "../../charts/frame.js";
 import { lines } from "../../charts/lines.js";
 import { badge, panelWith, table, when } from "../../parts/pieces.js";
@@ -30,7 +30,7 @@ function trial(one) {
     "div",
     { class: "stack" },
     h("p", {}, h("b", {}, `Version ${one.canary} against version ${one.stable} `), badge(one.outcome.replaceAll("_", " "), TONES[one.outcome]), " ", h("span", { class: "faint" }, `watched for ${duration(one.watched_seconds)}`)),
-    h("p", { class: "sentence" }, one.sentence),
+    h("p", { class: "sentence" }, sentence(one.sentence)),
     isRunning && one.missing.length ? h("p", { class: "soft" }, "A promotion waits for: ", one.missing.join("; "), ".") : null,
     table("What is compared", ["Compared", ["Canary"], ["Stable"], ["Canary's bounds"], ["Stable's bounds"], ["Evidence that it is worse"], ["At worst"], ["Margin"]], one.signals.map((signal) => [
       SIGNALS[signal.signal] ?? signal.signal,

@@ -10,7 +10,7 @@ import { confusions, matrix } from "../../charts/matrix.js";
 import { verdict } from "../../parts/gate.js";
 import { anchor, facts, panel, panelWith, segments, table } from "../../parts/pieces.js";
 import { empty, notice, shown } from "../../parts/states.js";
-import { calibrationSentence } from "../insights/sentences.js";
+import { calibrationSentence } from "../../parts/sentences.js";
 
 export class VersionCard {
   constructor(view, version) {

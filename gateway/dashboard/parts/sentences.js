@@ -1,6 +1,6 @@
 // Sentences that more than one page says.
 
-import { count, percent } from "../../core/format.js";
+import { count, percent } from "../core/format.js";
 
 const NOTABLE = 0.02;
 

@@ -1,0 +1,82 @@
+"""Two things side by side: versions on pictures that somebody brings, and two results of load tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from load_tests.dashboard.browsing import Visit
+from load_tests.dashboard.drawing import picture
+
+from .gateways import Gateway
+from .test_browser_pages import violations
+
+pytestmark = [pytest.mark.stack, pytest.mark.tensorflow]
+
+ASKED_MS = 120_000
+
+
+def test_a_version_is_evaluated_on_pictures_of_ones_own(
+    open_tab: Callable[..., Visit], tmp_path: Path
+) -> None:
+    """Class folders in; accuracy with its interval, confusions, and what was refused, in words."""
+    for label in ("ship", "frog"):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for seed in range(4):
+            (tmp_path / "mine" / label / f"{seed}.png").write_bytes(picture(label, 900 + seed))
+    (tmp_path / "mine" / "ship" / "broken.png").write_bytes(b"no picture")
+    visit = open_tab()
+    page = visit.page
+    visit.open("versions")
+    page.locator("#evaluate-folder").set_input_files(tmp_path / "mine")
+    expect(page.get_by_text("9 files")).to_be_visible()
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    expect(page.get_by_text("of 8 pictures; with 95 % confidence")).to_be_visible(timeout=ASKED_MS)
+    expect(page.get_by_role("table", name="The versions on these pictures")).to_contain_text("of 8")
+    page.get_by_text("Which, and why").click()
+    expect(page.get_by_text("broken.png: ")).to_be_visible()
+    expect(page.get_by_role("table", name="By class, the worst first", exact=True)).to_contain_text("frog")
+    assert violations(visit) == []
+    assert visit.complaints == []
+    page.get_by_role("button", name="Choose others").click()
+    page.locator("#evaluate").set_input_files(
+        {"name": "x.png", "mimeType": "image/png", "buffer": b"nothing"}
+    )
+    page.get_by_label("Their class").fill("frog")
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Not one of 1 files could be used")
+    expect(page.get_by_label("Their class")).to_have_value("frog")
+
+
+def result(folder: Path, name: str, factor: float) -> None:
+    """A result of a load test, with a nested value as the real ones have."""
+    rows = [
+        {"replicas": replicas, "users": users, "images_per_second": 100.0 * replicas * factor, "shares": [1]}
+        for replicas in (1, 2)
+        for users in (50, 100)
+    ]
+    (folder / f"{name}.json").write_text(json.dumps({"summary": rows}))
+
+
+def test_two_results_are_compared_measurement_by_measurement(
+    start_gateway: Callable[..., Gateway], open_tab: Callable[..., Visit], tmp_path: Path
+) -> None:
+    """The sentence says by how much the later one is higher, the table where."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    result(folder, "before", 1.0)
+    result(folder, "later", 1.25)
+    gateway = start_gateway(STORES__LOAD_TESTS=str(folder))
+    gateway.start()
+    visit = open_tab(gateway.url)
+    visit.open("loadtests?name=later&other=before")
+    expect(visit.page.get_by_text("is 25.0 % higher in the middle")).to_be_visible()
+    rows = visit.page.get_by_role("table", name="images per second in both").get_by_role("row")
+    expect(rows).to_have_count(5)
+    expect(rows.nth(1)).to_contain_text("+25.0")
+    assert violations(visit) == []
+    assert visit.complaints == []
