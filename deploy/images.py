@@ -18,6 +18,7 @@ LIST = ROOT / "deploy" / "air-gapped" / "images.txt"
 EVERYTHING = (
     ("gateway.access.allowUnprotected=true", "modelServer.flavour=tensorflow-serving"),
     ("gateway.access.allowUnprotected=true", "modelServer.flavour=rekindle"),
+    ("gateway.access.allowUnprotected=true", "objectStore.models=s3://bucket/models"),
 )
 
 

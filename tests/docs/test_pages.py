@@ -22,7 +22,7 @@ RUN = {Path("README.md"), Path("docs/tutorial.md")}
 """By test_tutorial.py."""
 NO_METRICS = {"gateway_cpus"}
 """Keys of results of load tests that begin like a metric."""
-IMAGES = {f"rekindle/{image}" for image in ("gateway", "model-server", "trainer", "trainer-gpu")}
+IMAGES = {f"rekindle/{image}" for image in ("gateway", "model-server", "trainer", "trainer-gpu", "mirror")}
 """Names of images, not of files."""
 ROUTE = re.compile(r"(GET|POST|PUT|DELETE) (/\S+)")
 
