@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from load_tests.dashboard.browsing import Visit
 from load_tests.dashboard.drawing import LABELS, picture
@@ -36,9 +36,9 @@ def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
     return gateway
 
 
-def counter(page: Page) -> str:
+def counter(page: Page) -> Locator:
     """How many labels the next version learns from."""
-    return page.locator(".counter .figure").inner_text()
+    return page.locator(".counter .figure")
 
 
 def labels(gateway: Gateway) -> list[str]:
@@ -56,7 +56,7 @@ def test_labelling_by_the_keyboard_with_undo(gateway: Gateway, open_tab: Callabl
     first = card.get_by_role("img").get_attribute("src")
     page.keyboard.press(str(LABELS.index("truck") + 1)[-1])
     expect(page.get_by_text("Now: 1 label, of which")).to_be_visible()
-    assert counter(page) == "1"
+    expect(counter(page)).to_have_text("1")
     expect(card.get_by_role("img")).not_to_have_attribute("src", first or "")
     page.keyboard.press("s")
     expect(page.get_by_text("skipped")).to_be_visible()
@@ -64,7 +64,7 @@ def test_labelling_by_the_keyboard_with_undo(gateway: Gateway, open_tab: Callabl
     page.keyboard.press("u")
     expect(page.get_by_text("None in this sitting yet.")).to_be_visible()
     expect(card.get_by_role("img")).to_have_attribute("src", first or "")
-    assert counter(page) == "0"
+    expect(counter(page)).to_have_text("0")
     expect(page.get_by_text("6 pictures still wait")).to_be_visible()
     assert visit.complaints == []
 
