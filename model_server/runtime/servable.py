@@ -104,7 +104,9 @@ def loader(
                     rewrite(saved.get_meta_graph_def_from_tags(list(tags)))
                 meta_graph = saved.load(session, list(tags))
             session._extend_graph()
-            return Servable(session, *_signatures(meta_graph, graph), ShortRuns(graph, not hands_over))
+            signatures, definitions = _signatures(meta_graph, graph)
+            short_runs = ShortRuns(graph, signatures, is_allowed=not hands_over)
+            return Servable(session, signatures, definitions, short_runs)
         except Exception as error:
             session.close()
             raise _load_error(error, path) from error

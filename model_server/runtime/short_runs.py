@@ -1,18 +1,21 @@
 """Short runs are carried out by the thread that calls, and not handed over to TensorFlow's pool.
 
 Handing a run over and waiting for it costs about 0.1 ms, a tenth of a small model's answer. On the calling
-thread TensorFlow cannot give up when a deadline passes, so that is for runs of known length only: the graph
-has no operation that loops or waits, and the last run of the signature says what a row takes. Within an
+thread TensorFlow cannot give up when a deadline passes, so that is for runs of known length only: nothing
+that the signature computes loops or waits, and its last run says what a row takes. Within an
 operation all of TensorFlow's threads work either way; what the calling thread does not do is run several
 operations of one request at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session as tf_session
+
+from model_server.runtime.signatures import Signature
 
 SHORT_SECONDS = 0.01
 """Beyond it, 0.1 ms are less than one per cent, and giving up at a deadline is worth more."""
@@ -29,9 +32,14 @@ _ON_THIS_THREAD = tf_session.TF_NewBufferFromString(
 class ShortRuns:
     """What is known about the length of one servable's runs. May be used from several threads at once."""
 
-    def __init__(self, graph: Any, is_allowed: bool) -> None:
+    def __init__(self, graph: Any, signatures: Mapping[str, Signature], is_allowed: bool = True) -> None:
         """`graph`: the loaded tf.Graph."""
-        self._is_allowed = is_allowed and not _may_take_long(graph.as_graph_def())
+        functions = {each.signature.name: each.node_def for each in graph.as_graph_def().library.function}
+        self._bounded = frozenset(
+            name
+            for name, signature in signatures.items()
+            if is_allowed and not _may_take_long(graph, signature, functions)
+        )
         self._row_seconds: dict[str, float] = {}
 
     def options(self, signature: str, rows: int) -> Any:
@@ -42,11 +50,29 @@ class ShortRuns:
 
     def took(self, signature: str, rows: int, seconds: float) -> None:
         """A run has ended."""
-        if self._is_allowed:
+        if signature in self._bounded:
             self._row_seconds[signature] = seconds / max(1, rows)
 
 
-def _may_take_long(graph: Any) -> bool:
-    operations = {node.op for node in graph.node}
-    operations.update(node.op for function in graph.library.function for node in function.node_def)
-    return any(name in operation for operation in operations for name in _UNBOUNDED)
+def _may_take_long(graph: Any, signature: Signature, functions: Mapping[str, Any]) -> bool:
+    outputs = [spec.tensor_name for spec in signature.outputs.values() if spec.tensor_name]
+    waiting = [graph.get_tensor_by_name(name).op for name in outputs]
+    reached = set(waiting)
+    while waiting:
+        operation = waiting.pop()
+        found = {*(tensor.op for tensor in operation.inputs), *operation.control_inputs} - reached
+        reached |= found
+        waiting += found
+    kinds = set(_kinds([operation.node_def for operation in reached], functions, set()))
+    return any(name in kind for kind in kinds for name in _UNBOUNDED)
+
+
+def _kinds(nodes: Iterable[Any], functions: Mapping[str, Any], seen: set[str]) -> Iterator[str]:
+    """The operations, and those of the functions that they call."""
+    for node in nodes:
+        yield node.op
+        for value in node.attr.values():
+            for called in (value.func, *value.list.func):
+                if called.name in functions and called.name not in seen:
+                    seen.add(called.name)
+                    yield from _kinds(functions[called.name], functions, seen)
