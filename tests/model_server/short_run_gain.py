@@ -1,4 +1,4 @@
-"""What a short run gains on the thread that asks: `python -m load_tests.model_server.hand_over`.
+"""What a short run gains on the thread that asks: `PYTHONPATH=. python tests/model_server/short_run_gain.py`.
 
 Loads the bundled model in this process and asks it by turns for one image, on the calling thread and handed
 over to TensorFlow's pool, without a pause between two calls and with one of half a millisecond. Prints
