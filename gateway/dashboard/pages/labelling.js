@@ -16,7 +16,7 @@ const COUNTED = 10_000;
 
 export function open(visit) {
   const { app } = visit;
-  const state = { by: "entropy", queue: null, counted: new Set(), items: [], done: [], error: null, isLoading: false };
+  const state = { by: "entropy", queue: null, counted: new Set(), items: [], done: [], error: null, isLoading: false, isOutdated: false };
   const view = { visit, app, state };
   visit.show(() => page(view));
   if (app.may("label")) refill(view);
@@ -50,6 +50,14 @@ async function refill(view) {
   }
   state.isLoading = false;
   visit.redraw();
+  if (state.isOutdated && !visit.signal.aborted) readAgain(view);
+}
+
+/** The numbers, after a reading that may not know of what was taken back meanwhile. */
+function readAgain(view) {
+  const { state } = view;
+  state.isOutdated = state.isLoading;
+  if (!state.isLoading) refill(view);
 }
 
 function current(view) {
@@ -119,11 +127,13 @@ async function undo(view) {
   const entry = state.done.pop();
   if (!entry) return;
   state.items.unshift(entry.item);
+  const wasReading = state.isLoading;
   if (state.counted.delete(entry)) Object.assign(state.queue, { waiting: state.queue.waiting + 1, corrections: state.queue.corrections - (entry.label === null ? 0 : 1) });
   visit.redraw();
   try {
     if (entry.label === null) await api.delete(`/v1/labelling-queue/${entry.item.id}/skip`);
     else await giveFeedback(entry.item.id, null);
+    if (wasReading) readAgain(view);
   } catch (error) {
     app.toast(error.message, { tone: "bad" });
   }
