@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from load_tests.dashboard.browsing import Visit
 from load_tests.dashboard.drawing import LABELS, picture
@@ -67,6 +67,35 @@ def test_labelling_by_the_keyboard_with_undo(gateway: Gateway, open_tab: Callabl
     expect(counter(page)).to_have_text("0")
     expect(page.get_by_text("6 pictures still wait")).to_be_visible()
     assert visit.complaints == []
+
+
+def test_a_label_taken_back_while_the_queue_is_read_is_not_counted(
+    gateway: Gateway, open_tab: Callable[..., Visit]
+) -> None:
+    """The answer that is on its way still knows of the label; the numbers are read again."""
+    visit = open_tab(gateway.url)
+    page = visit.page
+    visit.open("labelling")
+    expect(page.get_by_text("6 pictures still wait")).to_be_visible()
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/v1/labelling-queue?*", hold_first)
+    page.keyboard.press(str(LABELS.index("truck") + 1)[-1])
+    while not held:
+        page.wait_for_timeout(20)
+    with page.expect_response("**/feedback"):
+        page.keyboard.press("u")
+    expect(page.get_by_text("None in this sitting yet.")).to_be_visible()
+    [(route, answer)] = held
+    route.fulfill(response=answer)
+    expect(counter(page)).to_have_text("0")
+    expect(page.get_by_text("6 pictures still wait")).to_be_visible()
 
 
 def test_pictures_get_another_class_or_go(gateway: Gateway, open_tab: Callable[..., Visit]) -> None:
