@@ -131,8 +131,12 @@ def model_names(store: Path) -> list[str]:
         folders = sorted(entry.name for entry in store.iterdir() if entry.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
-    names = (name for name in folders if not name.startswith(".") and name not in RESERVED_MODEL_NAMES)
-    return [name for name in names if ModelPaths(store, name).versions()]
+    return [name for name in folders if is_model_name(name) and ModelPaths(store, name).versions()]
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a folder of a model store may be a model's: not hidden, not above, and not ours."""
+    return name != "" and not name.startswith(".") and name not in RESERVED_MODEL_NAMES
 
 
 def published_version(paths: ModelPaths, run_id: str) -> int | None:

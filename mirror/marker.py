@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contract.layout import SAVED_MODEL, is_version_name, walk_files
+from contract.layout import SAVED_MODEL, is_model_name, is_version_name, walk_files
 from mirror.errors import MirrorError
 
 MARKER = ".complete.json"
@@ -80,5 +80,9 @@ def check(folder: Path, marker: Marker) -> None:
 def finished(paths: Iterable[str]) -> list[tuple[str, int]]:
     """The (model, version) that have a marker, by the paths of a store."""
     parts = (path.split("/") for path in paths)
-    found = [each for each in parts if len(each) == 3 and each[2] == MARKER and is_version_name(each[1])]
-    return sorted((model, int(version)) for model, version, _ in found)
+    found = [each for each in parts if len(each) == 3 and each[2] == MARKER]
+    return sorted(
+        (model, int(version))
+        for model, version, _ in found
+        if is_model_name(model) and is_version_name(version)
+    )

@@ -54,18 +54,14 @@ class Remote:
         for target in files.values():
             target.parent.mkdir(parents=True, exist_ok=True)
         with explained("download from", self.url):
-            self._files.get(
-                [f"{self._root}/{path}" for path in files], [str(each) for each in files.values()]
-            )
+            self._files.get(self._absolute(files), [str(each) for each in files.values()])
 
     def put(self, files: Mapping[str, Path]) -> None:
         """Upload, several at a time."""
         with explained("upload to", self.url):
             for path in files:
                 self._make_folder(path)
-            self._files.put(
-                [str(each) for each in files.values()], [f"{self._root}/{path}" for path in files]
-            )
+            self._files.put([str(each) for each in files.values()], self._absolute(files))
 
     def remove(self, path: str) -> None:
         """Delete one file."""

@@ -105,7 +105,7 @@ def loader(
                 meta_graph = saved.load(session, list(tags))
             session._extend_graph()
             signatures, definitions = _signatures(meta_graph, graph)
-            short_runs = ShortRuns(graph, signatures, is_allowed=not hands_over)
+            short_runs = ShortRuns(meta_graph.graph_def, signatures, is_allowed=not hands_over)
             return Servable(session, signatures, definitions, short_runs)
         except Exception as error:
             session.close()

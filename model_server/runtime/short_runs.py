@@ -33,12 +33,13 @@ class ShortRuns:
     """What is known about the length of one servable's runs. May be used from several threads at once."""
 
     def __init__(self, graph: Any, signatures: Mapping[str, Signature], is_allowed: bool = True) -> None:
-        """`graph`: the loaded tf.Graph."""
-        functions = {each.signature.name: each.node_def for each in graph.as_graph_def().library.function}
+        """`graph`: the GraphDef that was loaded; it is read, and not kept: it may hold all weights."""
+        nodes = {node.name: node for node in graph.node}
+        functions = {each.signature.name: each.node_def for each in graph.library.function}
         self._bounded = frozenset(
             name
             for name, signature in signatures.items()
-            if is_allowed and not _may_take_long(graph, signature, functions)
+            if is_allowed and not _may_take_long(nodes, signature, functions)
         )
         self._row_seconds: dict[str, float] = {}
 
@@ -54,17 +55,21 @@ class ShortRuns:
             self._row_seconds[signature] = seconds / max(1, rows)
 
 
-def _may_take_long(graph: Any, signature: Signature, functions: Mapping[str, Any]) -> bool:
-    outputs = [spec.tensor_name for spec in signature.outputs.values() if spec.tensor_name]
-    waiting = [graph.get_tensor_by_name(name).op for name in outputs]
-    reached = set(waiting)
+def _may_take_long(nodes: Mapping[str, Any], signature: Signature, functions: Mapping[str, Any]) -> bool:
+    waiting = [_node_of(spec.tensor_name) for spec in signature.outputs.values()]
+    reached: dict[str, Any] = {}
     while waiting:
-        operation = waiting.pop()
-        found = {*(tensor.op for tensor in operation.inputs), *operation.control_inputs} - reached
-        reached |= found
-        waiting += found
-    kinds = set(_kinds([operation.node_def for operation in reached], functions, set()))
+        name = waiting.pop()
+        if name in nodes and name not in reached:
+            reached[name] = nodes[name]
+            waiting += map(_node_of, nodes[name].input)
+    kinds = set(_kinds(reached.values(), functions, set()))
     return any(name in kind for kind in kinds for name in _UNBOUNDED)
+
+
+def _node_of(tensor: str) -> str:
+    """`name:0`, or `^name` for what only has to be run before."""
+    return tensor.removeprefix("^").partition(":")[0]
 
 
 def _kinds(nodes: Iterable[Any], functions: Mapping[str, Any], seen: set[str]) -> Iterator[str]:

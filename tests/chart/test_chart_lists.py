@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,23 +73,22 @@ def test_the_cost_table_is_fresh(helm: str) -> None:
     assert set(prices.guides) == {"eks", "gke", "aks"}
 
 
+def costs(helm: str, prices: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What deploy/cost.py says to prices of one's own."""
+    (folder / "mine.yaml").write_text(yaml.safe_dump(prices))
+    command = [sys.executable, str(DEPLOY / "cost.py"), "--helm", helm, "--prices", str(folder / "mine.yaml")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_cost_by_hand(helm: str, tmp_path: Path) -> None:
     """Two nodes for a month and ten hours of training, and what else was filled in."""
     mine = yaml.safe_load((DEPLOY / "prices.yaml").read_text())
     mine["training_hours"] = 10
     price = {"usd_per_hour": 1.0, "region": "here", "read": "2026-01-02", "source": "https://example.com"}
     mine["guides"]["gke"] |= {"price": price, "others": {"all else": 5.0}}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(mine))
-    command = [
-        sys.executable,
-        str(DEPLOY / "cost.py"),
-        "--helm",
-        helm,
-        "--prices",
-        str(tmp_path / "mine.yaml"),
-    ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    row = re.search(r"^\| gke .*$", said, re.MULTILINE)
+    done = costs(helm, mine, tmp_path)
+    assert done.returncode == 0, done.stderr
+    row = re.search(r"^\| gke .*$", done.stdout, re.MULTILINE)
     assert row is not None
     assert "| 1,475 | 1,475 | [here, 2026-01-02](https://example.com) | – |" in row[0]
 
@@ -97,15 +97,6 @@ def test_a_price_without_a_source_is_refused(helm: str, tmp_path: Path) -> None:
     """In words that name the field."""
     mine = yaml.safe_load((DEPLOY / "prices.yaml").read_text())
     mine["guides"]["gke"]["price"] = {"usd_per_hour": 1.0, "region": "here", "read": "2026-01-02"}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(mine))
-    command = [
-        sys.executable,
-        str(DEPLOY / "cost.py"),
-        "--helm",
-        helm,
-        "--prices",
-        str(tmp_path / "mine.yaml"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = costs(helm, mine, tmp_path)
     assert done.returncode == 1
     assert "source" in done.stderr

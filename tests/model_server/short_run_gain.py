@@ -32,7 +32,7 @@ def main() -> int:
     from model_server.runtime.short_runs import ShortRuns
 
     ours = loader(session, tags=("serve",))(options.version)
-    never = ShortRuns(ours._session.graph, ours.signatures, is_allowed=False)
+    never = ShortRuns(ours._session.graph.as_graph_def(), ours.signatures, is_allowed=False)
     pools = Servable(ours._session, ours.signatures, ours.definitions, never)
     image = np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), np.uint8)
 

@@ -54,7 +54,7 @@ def calling_python() -> tuple[Any, Any]:
 
 def short_runs(made: tuple[Any, Any], is_allowed: bool = True) -> ShortRuns:
     """Of a graph and its answer."""
-    return ShortRuns(made[0], signature(*made), is_allowed)
+    return ShortRuns(made[0].as_graph_def(), signature(*made), is_allowed)
 
 
 def test_a_run_is_short_when_its_rows_were() -> None:
