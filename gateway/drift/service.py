@@ -86,8 +86,7 @@ class DriftService:
     async def standing(self, model: str, limit: int) -> Standing:
         """Raises UnknownModelError, NoVersionError …, DatabaseError."""
         served = self._rollouts.served(model)
-        state = await self._store.state(model, served.version)
-        windows = await self._store.windows(model, served.version, limit)
+        state, windows = await self._store.standing(model, served.version, limit)
         return Standing(served, state, windows, await self._reference(served))
 
     async def alarmed_since(self, model: str) -> int | None:

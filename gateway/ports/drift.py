@@ -100,8 +100,8 @@ class DriftStore(Protocol):
     async def state(self, model: str, version: int) -> DriftState:
         """As it was left; a new one for a version that has none."""
 
-    async def windows(self, model: str, version: int, limit: int) -> list[Window]:
-        """The newest, newest first."""
+    async def standing(self, model: str, version: int, limit: int) -> tuple[DriftState, list[Window]]:
+        """The state, and the newest windows, newest first: no window of which the state does not know."""
 
     async def forget(self, before: int) -> None:
         """Delete windows, and blocks that nobody took, that are older."""

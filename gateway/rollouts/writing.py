@@ -13,9 +13,11 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Protocol
 from uuid import uuid4
+
+import stamina
 
 from gateway.errors import DatabaseError
 from gateway.ports.leases import Leases
@@ -26,6 +28,7 @@ FOLLOWING = "rollouts"
 CHANGE_SECONDS = 30.0
 """A change of one rollout is over long before; a gateway that died during one holds up others this long."""
 RETRY_SECONDS = 0.05
+RELEASE_TRIES = 3
 
 
 class Writing(Protocol):
@@ -95,9 +98,9 @@ class Leased:
     async def change(self, model: str) -> AsyncIterator[None]:
         """Wait for the model's lock, and give it back."""
         name, holder = f"rollout:{model}", f"{self._holder}:{uuid4().hex[:8]}"
-        while not await self._leases.acquire(name, holder, CHANGE_SECONDS):  # noqa: ASYNC110
-            await asyncio.sleep(RETRY_SECONDS)  # another process has it
         try:
+            while not await self._leases.acquire(name, holder, CHANGE_SECONDS):  # noqa: ASYNC110
+                await asyncio.sleep(RETRY_SECONDS)  # another process has it
             yield
         finally:
             await self._release(name, holder)
@@ -105,8 +108,15 @@ class Leased:
     async def aclose(self) -> None:
         """Give the lease back for good, so that another need not wait until it expires."""
         self._held_until, self._renew_at = 0.0, math.inf
-        await self._release(FOLLOWING, self._holder)
+        await self._release(FOLLOWING, self._holder, tries=1)
 
-    async def _release(self, name: str, holder: str) -> None:
-        with suppress(DatabaseError):  # then it expires by itself
-            await self._leases.release(name, holder)
+    async def _release(self, name: str, holder: str, tries: int = RELEASE_TRIES) -> None:
+        """A busy database is asked again: until it expires, a lock holds up every change."""
+        try:
+            async for attempt in stamina.retry_context(
+                DatabaseError, attempts=tries, wait_initial=RETRY_SECONDS
+            ):
+                with attempt:
+                    await self._leases.release(name, holder)
+        except DatabaseError as error:
+            log.warning("a lease expires by itself", extra={"lease": name, "reason": str(error)})

@@ -36,9 +36,9 @@ class SqlDrift:
         """As it was left."""
         return await self._database.read(_state, model, version)
 
-    async def windows(self, model: str, version: int, limit: int) -> list[Window]:
-        """The newest, newest first."""
-        return await self._database.read(_windows, model, version, limit)
+    async def standing(self, model: str, version: int, limit: int) -> tuple[DriftState, list[Window]]:
+        """The state, and the newest windows, newest first, of one moment."""
+        return await self._database.read(_standing, model, version, limit)
 
     async def forget(self, before: int) -> None:
         """Delete what is older."""
@@ -107,6 +107,14 @@ def _state_of(row: Row[Any]) -> DriftState:
 def _values(state: DriftState) -> dict[str, Any]:
     values = {name: getattr(state, name) for name in DriftState.__dataclass_fields__}
     return values | {"sums": state.sums.as_json()}
+
+
+def _standing(
+    connection: Connection, model: str, version: int, limit: int
+) -> tuple[DriftState, list[Window]]:
+    """The windows first: should a window be judged in between, the state knows of it and they do not."""
+    windows = _windows(connection, model, version, limit)
+    return _state(connection, model, version), windows
 
 
 def _windows(connection: Connection, model: str, version: int, limit: int) -> list[Window]:
