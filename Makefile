@@ -12,6 +12,9 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 # Creates the environment and installs locks; does nothing when they are there.
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
+# Tests run file by file on up to four cores; SIDE_BY_SIDE= runs them one after another.
+SIDE_BY_SIDE ?= -n auto --maxprocesses 4 --dist loadfile
+
 comma := ,
 
 .DEFAULT_GOAL := help
@@ -25,7 +28,7 @@ run: ## Start the model server and the gateway on the bundled model; Ctrl-C stop
 	@exec $(IN_VENV) -m rekindle.stack
 
 test: development ## Run all tests (TESTS=tests/contract runs some)
-	$(IN_VENV) -m pytest $(TESTS)
+	$(IN_VENV) -m pytest $(SIDE_BY_SIDE) $(TESTS)
 
 check: lint types imports locks ## Lint, types, import boundaries, freshness of the locks
 

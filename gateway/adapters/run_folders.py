@@ -49,7 +49,7 @@ class FileRunFolders:
         usable = sum(1 for label in _labels(folder) if _has_picture(folder / label, is_fetched))
         if usable >= 2:
             return None
-        found = "does not exist" if not root.is_dir() else f"has pictures in {usable} class(es)"
+        found = "does not exist" if not root.is_dir() else f"has training pictures in {usable} class(es)"
         wanted = "a run needs two classes at least" + (", beside uploaded examples" if is_fetched else "")
         return f"the dataset {request.data!r} {found}; {wanted}: {self._way_out(request, root)}"
 

@@ -69,8 +69,9 @@ def test_everything_on_readwriteonce_volumes(stack: Stack, other: Namespace) -> 
 def test_an_image_that_cannot_be_pulled(other: Namespace) -> None:
     """Stands beside the run's name."""
     eventually("the gateway of the role control", 120, lambda: other.ready("gateway-control"))
-    for label in ("a", "b"):
-        form = {"files": {"images": picture()}, "data": {"label": label}}
+    for label in ("a", "b"):  # of each class several, since the hash of a picture may choose the split `test`
+        files = [("images", (f"{number}.png", picture())) for number in range(8)]
+        form = {"files": files, "data": {"label": label}}
         other.api("POST", "/v1/datasets/d/examples", **form)
     body = {"model": "m", "dataset": "d", "preset": "tiny", "base": "none"}
     run = other.api("POST", RUNS, json=body)["id"]

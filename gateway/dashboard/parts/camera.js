@@ -23,7 +23,9 @@ export function photograph() {
 async function begin(video) {
   if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  const isShown = new Promise((resolve) => video.addEventListener("loadeddata", resolve, { once: true }));
   video.srcObject = stream;
+  await isShown; // before the first frame there is nothing to take
   return stream;
 }
 
