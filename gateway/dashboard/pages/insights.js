@@ -42,7 +42,7 @@ async function load(visit, state, sample) {
 
 /** What the network sees of the latest pictures, computed now; without it the map is made from scores. */
 async function see(visit, known) {
-  if (known.seen || !known.version || !offers("/v1/models/{model}/embeddings")) return;
+  if (known.seen || !known.card?.embedding) return;
   try {
     known.seen = await api.get(`/v1/models/${known.model}/embeddings`, { signal: visit.signal, query: { version: known.version }, timeout: 120_000 });
   } catch (error) {

@@ -50,8 +50,8 @@ function byScores({ predictions }) {
 }
 
 /** Why it is a map of scores. */
-function why({ seen, unseen, version }) {
-  if (unseen?.code === "no_embedding") return `; version ${version} does not give what its network sees`;
+function why({ seen, unseen, card, version }) {
+  if (!card?.embedding) return `; version ${version} does not give what its network sees`;
   if (unseen) return `; what the network sees could not be had (${unseen.message.replace(/\.$/, "")})`;
   return seen ? "; too few of their pictures are kept for a map of what the network sees" : "";
 }
