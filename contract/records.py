@@ -250,6 +250,14 @@ class EncodedImages(Record):
     examples: int = Field(ge=1)
 
 
+class Embedding(Record):
+    """A vector for a picture, by which pictures can be compared: what the network's last layer sees."""
+
+    signature: str
+    """Takes what `serving_default` takes; answers with its output and with `embedding`, float32 [N, D]."""
+    dimensions: int = Field(ge=1)
+
+
 class Lineage(Record):
     """From what, by whom and how a version was made: what `trainer reproduce` repeats.
 
@@ -287,6 +295,8 @@ class ModelCard(Record):
     """Names in the signature `serving_default`: uint8 [N, H, W, 3] → float32 [N, classes], rows sum to 1."""
     allowed_batch_sizes: list[int] = Field(default_factory=list)
     """Ascending; the sizes that were warmed up, to which a model server may pad."""
+    embedding: Embedding | None = None
+    """None: the version gives none, as those that were made before there were any."""
     temperature: float = Field(gt=0)
     dataset: DatasetProfile
     hyper_parameters: dict[str, str | int | float | bool]

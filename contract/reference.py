@@ -61,6 +61,6 @@ class ReferenceProfile(Record):
     contrast_quantiles: list[float] = Field(min_length=len(QUANTILES), max_length=len(QUANTILES))
     """Of the pictures' standard deviation of luminance, at QUANTILES."""
     embedding_mean: list[float] | None = None
-    """Of the layer before the head; None where the network has no such layer by the name `embedding`."""
+    """Of what the network's last layer sees; None where the version gives no embedding."""
     sample: ReferenceSample
     """At most SAMPLE_ROWS of the pictures, drawn without replacement."""

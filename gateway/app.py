@@ -94,6 +94,7 @@ async def _with_control(
     serving: ServingRoom,
 ) -> ControlServices:
     """The rooms that a predicting process neither has nor imports."""
+    from gateway.evaluation.embeddings import EmbeddingService
     from gateway.evaluation.service import EvaluationService
     from gateway.history.thumbnails import Thumbnails
     from gateway.training.overruling import Overruling
@@ -132,6 +133,13 @@ async def _with_control(
         triggers=learning.triggers,
         evaluation=EvaluationService(
             services.rollouts, serving.replicas, settings.evaluation, settings.limits
+        ),
+        embeddings=EmbeddingService(
+            services.rollouts,
+            serving.replicas,
+            remembered.service,
+            settings.evaluation,
+            settings.limits,
         ),
         settings=settings,
     )

@@ -15,6 +15,7 @@ GatewayError
 │   ├── KeyReusedError              an Idempotency-Key that belongs to another request
 │   ├── KeyInUseError               an Idempotency-Key whose first request is still running
 │   └── ConflictError               what is asked for contradicts what is
+│       ├── NoEmbeddingError        the version that answers gives no embedding
 │       ├── RunActiveError          the model has an active training run
 │       └── BaseDataMissingError    the data that a run builds on is not there
 ├── AccessError                     the caller may not do this
@@ -107,6 +108,10 @@ class KeyInUseError(RequestError):
 
 class ConflictError(RequestError):
     """What is asked for contradicts the state that things are in."""
+
+
+class NoEmbeddingError(ConflictError):
+    """An embedding is asked for, and the version that answers gives none."""
 
 
 class RunActiveError(ConflictError):

@@ -29,6 +29,8 @@ class Prediction(Answer):
     id: str = ""
     filename: str | None = None
     classifications: list[Classification] = []
+    embedding: list[float] | None = None
+    """Where it was asked for."""
     error: Problem | None = None
 
     @field_validator("error", mode="before")

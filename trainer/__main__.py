@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     fetching.set_defaults(command=fetch.run)
     _add_evaluate(commands.add_parser("evaluate", help="judge a version on labelled pictures"))
     adopt.add_arguments(commands.add_parser("adopt", help="publish a model that someone else trained"))
-    told = "give an older version its reference requests and profile"
+    told = "give an older version its embeddings, reference requests and profile"
     completing = commands.add_parser("complete", help=told)
     completing.add_argument("--version", type=Path, required=True, metavar="DIR", help="a version directory")
     completing.add_argument("--data", type=Path, required=True, metavar="DIR", help="what it was trained on")
@@ -209,7 +209,7 @@ def _complete(arguments: argparse.Namespace) -> int:
     from trainer.completing import complete
 
     complete(arguments.version, arguments.data)
-    print(f"{arguments.version} has reference requests and a reference profile")
+    print(f"{arguments.version} has what its model.keras and the data give: see model_card.json")
     return 0
 
 

@@ -36,7 +36,7 @@ from trainer.judgement import Candidate, judge
 from trainer.model import Architecture
 from trainer.planning import Plan
 from trainer.progress import Reporter, read_events
-from trainer.reference import embedding_mean, profile_of
+from trainer.reference import profile_of
 from trainer.reference_requests import REFERENCES, write_references
 from trainer.served import FloatArray, SavedVersion
 
@@ -81,12 +81,13 @@ def make_candidate(fitted: Fitted, run: layout.RunPaths, reporter: Reporter) -> 
     shutil.rmtree(run.candidate, ignore_errors=True)
     temperature = _calibrate(fitted, reporter)
     reporter.event(ProgressEvent(phase="export", message="writing the SavedModel"))
-    export(
-        Exported(fitted.spec.model, fitted.network, fitted.architecture, fitted.data.image, temperature),
-        staging,
+    exported = Exported(
+        fitted.spec.model, fitted.network, fitted.architecture, fitted.data.image, temperature
     )
+    embedding = export(exported, staging)
     reporter.check()
     card, judged = _judge(fitted, temperature, staging, run, reporter)
+    card = card.model_copy(update={"embedding": embedding})
     uploads.write(staging, fitted.plan.uploads)
     layout.write_atomically(staging / layout.CARD, card.to_json())
     card = _decided(card, fitted, judged, staging, reporter)
@@ -154,7 +155,7 @@ def _judge(
             fitted.data.labels,
             judged.examples,
             judged.probabilities,
-            embedding_mean(fitted.network, judged.examples.images),
+            served.embedding_mean(judged.examples.images),
             fitted.spec.seed,
         ),
     )

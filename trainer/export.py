@@ -10,13 +10,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from contract.records import ImageSpec, Resampling
+from contract.records import Embedding, ImageSpec, Resampling
+from trainer.embedding import with_embedding
 from trainer.model import Architecture, copy_as_float32, fold
 
 ALLOWED_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -26,6 +28,11 @@ ENCODED_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif"})
 MAX_CONSTANT_BYTES = 2**30
 """Of weights within the graph, which protobuf limits to twice that; larger ones stay variables."""
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
+EMBEDDING = "serving_embedding"
+"""The signature that answers with the embedding too. It is not warmed up: most servers are never asked."""
+
+Answers = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
+"""uint8 [N, H, W, 3] → float32 [N, classes], rows sum to 1; then the embedding, float32 [N, D], if any."""
 
 _RESIZE_METHODS: dict[Resampling, str] = {
     "bilinear": tf.image.ResizeMethod.BILINEAR,
@@ -45,30 +52,33 @@ class Exported:
     temperature: float
 
 
-def export(exported: Exported, folder: Path) -> None:
-    """Write SavedModel, warm-up records, model.keras and model.h5 into `folder`."""
+def export(exported: Exported, folder: Path) -> Embedding | None:
+    """Write SavedModel, warm-up records, model.keras and model.h5 into `folder`; the card's `embedding`."""
     unfolded = copy_as_float32(exported.network, exported.architecture)
-    _save_saved_model(exported, fold(unfolded, exported.architecture), folder)
+    embedding = save_network(exported, fold(unfolded, exported.architecture), folder)
     write_warmup(exported.model, exported.image, folder / WARMUP)
     unfolded.save(folder / "model.keras")
     unfolded.save(folder / "model.h5")
+    return embedding
 
 
-def _save_saved_model(exported: Exported, folded: keras.Model, folder: Path) -> None:
-    def probabilities(images: tf.Tensor) -> tf.Tensor:
-        logits = folded(tf.cast(images, tf.float32), training=False)
-        return tf.nn.softmax(logits * (1 / exported.temperature))
+def save_network(exported: Exported, folded: keras.Model, folder: Path) -> Embedding | None:
+    """Write the SavedModel alone, of a network as `fold` leaves it; the card's `embedding`."""
+    both = with_embedding(folded)
 
-    save_signatures(probabilities, exported.image, folder, folded)
+    def answers(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        pixels = tf.cast(images, tf.float32)
+        logits, *embedding = both(pixels, training=False) if both else [folded(pixels, training=False)]
+        return tf.nn.softmax(logits * (1 / exported.temperature)), *embedding
+
+    return save_signatures(answers, exported.image, folder, folded)
 
 
-def save_signatures(
-    probabilities: Callable[[tf.Tensor], tf.Tensor], image: ImageSpec, folder: Path, trackable: object
-) -> None:
-    """Write a SavedModel with our two signatures around a function.
+def save_signatures(answers: Answers, image: ImageSpec, folder: Path, trackable: object) -> Embedding | None:
+    """Write a SavedModel with our signatures around a function; the card's `embedding`.
 
     Args:
-        probabilities: uint8 [N, H, W, 3] → float32 [N, classes], rows sum to 1.
+        answers: what the signatures compute.
         image: the size and rule of the pictures.
         folder: of the SavedModel.
         trackable: holds the variables that the function reads.
@@ -76,40 +86,46 @@ def save_signatures(
     pixels = tf.TensorSpec([None, image.height, image.width, 3], tf.uint8, name="images")
     strings = tf.TensorSpec([None], tf.string, name="encoded_images")
     module = tf.Module()
-    answer = _frozen(probabilities, pixels)
+    concrete = tf.function(answers, input_signature=[pixels]).get_concrete_function()
+    answer = _frozen(concrete)
     if answer is None:
-        module.network, answer = trackable, tf.function(probabilities, input_signature=[pixels])
+        module.network, answer = trackable, concrete
 
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": answer(images)}
+        return {"probabilities": answer(images)[0]}
+
+    def serving_embedding(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(zip(("probabilities", "embedding"), answer(images), strict=True))
 
     def serving_bytes(encoded_images: tf.Tensor) -> dict[str, tf.Tensor]:
         decoded = tf.map_fn(
             lambda content: decode_in_graph(content, image), encoded_images, fn_output_signature=tf.uint8
         )
-        return {"probabilities": answer(tf.ensure_shape(decoded, pixels.shape))}
+        return {"probabilities": answer(tf.ensure_shape(decoded, pixels.shape))[0]}
 
     signatures = {
         "serving_default": tf.function(serving_default, input_signature=[pixels]),
         "serving_bytes": tf.function(serving_bytes, input_signature=[strings]),
     }
+    embedding = None
+    if len(shapes := concrete.output_shapes) == 2:
+        embedding = Embedding(signature=EMBEDDING, dimensions=shapes[1][1])
+        signatures[EMBEDDING] = tf.function(serving_embedding, input_signature=[pixels])
     tf.saved_model.save(module, str(folder), signatures=signatures)
+    return embedding
 
 
-def _frozen(
-    probabilities: Callable[[tf.Tensor], tf.Tensor], pixels: tf.TensorSpec
-) -> Callable[[tf.Tensor], tf.Tensor] | None:
+def _frozen(concrete: Any) -> Answers | None:
     """The function with its weights as constants; None where a graph cannot hold them.
 
     oneDNN brings constant weights into its layout once, variables at every call
-    (docs/performance.md). Both signatures call this one graph, so it is stored once.
+    (docs/performance.md). All signatures call this one graph, so it is stored once.
     """
-    concrete = tf.function(probabilities, input_signature=[pixels]).get_concrete_function()
     size = sum(math.prod(variable.shape) * variable.dtype.size for variable in concrete.variables)
     if size > MAX_CONSTANT_BYTES or len(concrete.captured_inputs) > len(concrete.variables):
         return None
     frozen = convert_variables_to_constants_v2(concrete)
-    return lambda images: frozen(images)[0]
+    return lambda images: tuple(frozen(images))
 
 
 def decode_in_graph(content: tf.Tensor, image: ImageSpec) -> tf.Tensor:

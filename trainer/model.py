@@ -190,6 +190,14 @@ def whiten(
     )
 
 
+def architecture_of(network: keras.Model) -> Architecture:
+    """What `build` was given for a network of ours; for one of others, its sizes without widths."""
+    _, height, width, _ = network.inputs[0].shape
+    firsts = (layer for layer in network.layers if layer.name.endswith("_conv1") and is_ours(network))
+    widths = tuple(layer.filters for layer in firsts)
+    return Architecture(height, width, network.outputs[0].shape[1], widths)
+
+
 def is_ours(network: keras.Model) -> bool:
     """True for what `build` makes, false for a backbone with a head."""
     return any(layer.name == "whitening" for layer in network.layers)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from contract import images
 from contract.reference import CONFIDENCE_BINS, QUANTILES, SAMPLE_ROWS, ReferenceProfile, ReferenceSample
 from trainer.reading import Examples
-from trainer.served import BATCH, FloatArray
+from trainer.served import FloatArray
 
-EMBEDDING = "embedding"
 DECIMALS = 5
 """Kept of each number: a card is read at every start of a gateway."""
 
@@ -53,19 +50,6 @@ def profile_of(
             contrast=_plain(pixels[rows, 4]),
         ),
     )
-
-
-def embedding_mean(network: keras.Model, pictures: npt.NDArray[np.uint8]) -> list[float] | None:
-    """Mean of what the head sees, over uint8 [N, H, W, 3]; None where no layer is called `embedding`."""
-    if not any(layer.name == EMBEDDING for layer in network.layers):
-        return None
-    body = keras.Model(network.inputs, network.get_layer(EMBEDDING).output)
-    call = tf.function(lambda batch: body(tf.cast(batch, tf.float32), training=False))
-    sums = [
-        call(tf.constant(pictures[start : start + BATCH])).numpy().sum(axis=0, dtype=np.float64)
-        for start in range(0, len(pictures), BATCH)
-    ]
-    return (np.sum(sums, axis=0) / len(pictures)).tolist()  # type: ignore[no-any-return]
 
 
 def _pixel_statistics(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

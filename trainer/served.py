@@ -14,6 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.records import ModelCard
+from trainer.export import EMBEDDING
 
 BATCH = 500
 FloatArray = npt.NDArray[np.float32]
@@ -35,6 +36,17 @@ class SavedVersion:
             for start in range(0, len(images), BATCH)
         ]
         return np.concatenate(parts)
+
+    def embedding_mean(self, images: npt.NDArray[np.uint8]) -> list[float] | None:
+        """Mean of `serving_embedding` over uint8 [N, H, W, 3]; None where the version gives none."""
+        if EMBEDDING not in self._signatures:
+            return None
+        call = self._signatures[EMBEDDING]
+        sums = [
+            call(images=tf.constant(images[start : start + BATCH]))["embedding"].numpy().sum(0, np.float64)
+            for start in range(0, len(images), BATCH)
+        ]
+        return (np.sum(sums, axis=0) / len(images)).tolist()  # type: ignore[no-any-return]
 
     def probabilities_of_files(self, paths: list[Path]) -> FloatArray:
         """`serving_bytes`: encoded pictures → float32 [N, classes]."""

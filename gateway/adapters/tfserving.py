@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -27,6 +28,8 @@ from gateway.errors import (
 from gateway.ports.serving import Scores, ServedVersion, VersionStatus
 
 SIGNATURE = "serving_default"
+EMBEDDING = "embedding"
+"""The name of that output, in the signature that the card names."""
 
 Headers = Callable[[], Sequence[tuple[str, str]] | None]
 """Metadata of the next Predict."""
@@ -97,7 +100,8 @@ class TensorFlowServing:
             response = await self._predict(request, timeout=timeout_seconds, metadata=self._headers())
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
-        return self._scores(response, served, len(images))
+        scores = self._scores(response, served, len(images))
+        return self._with_embeddings(scores, response, served) if served.gives_embedding else scores
 
     async def versions(self, model: str, timeout_seconds: float) -> Mapping[int, VersionStatus]:
         """The versions that the replica knows; empty for an unknown model. Raises ReplicaError."""
@@ -135,21 +139,32 @@ class TensorFlowServing:
 
     def _scores(self, response: Any, served: ServedVersion, count: int) -> Scores:
         """Check that the answer is what the card promises: a row of finite scores for each image."""
-        name, classes = served.card.output_name, len(served.card.labels)
+        rows = self._rows(response, served, served.card.output_name, (count, len(served.card.labels)))
+        return Scores(response.model_spec.version.value or served.version, rows)
+
+    def _with_embeddings(self, scores: Scores, response: Any, served: ServedVersion) -> Scores:
+        assert served.card.embedding is not None  # noqa: S101  the routing has seen to it
+        shape = (len(scores.rows), served.card.embedding.dimensions)
+        return replace(scores, embeddings=self._rows(response, served, EMBEDDING, shape))
+
+    def _rows(
+        self, response: Any, served: ServedVersion, name: str, expected: tuple[int, int]
+    ) -> Sequence[Sequence[float]]:
+        count, columns = expected
         try:
             if name not in response.outputs:  # indexing would add an empty tensor
                 raise ValueError(f"no output {name!r}; it has: {', '.join(response.outputs) or 'none'}")
             rows = api.float_rows(response.outputs[name])
-            if len(rows) != count or any(len(row) != classes for row in rows):
+            if len(rows) != count or any(len(row) != columns for row in rows):
                 shape = api.shape_of(response.outputs[name])
-                raise ValueError(f"shape {shape} instead of {[count, classes]}")
+                raise ValueError(f"{name} of shape {shape} instead of {list(expected)}")
             if not all(math.isfinite(sum(row)) for row in rows):
-                raise ValueError("scores that are not finite")
+                raise ValueError(f"{name} that are not finite")
         except ValueError as error:
             raise ReplicaRejectedError(
                 f"replica {self._address} answered for {served.model!r} version {served.version} with {error}"
             ) from error
-        return Scores(response.model_spec.version.value or served.version, rows)
+        return rows
 
 
 def _channel(address: str, certificates: Certificates | None) -> grpc.aio.Channel:
@@ -170,6 +185,9 @@ def _predict_request(served: ServedVersion, images: Sequence[bytes]) -> Any:
     request.model_spec.version.value = served.version
     request.model_spec.signature_name = SIGNATURE
     request.output_filter.append(card.output_name)
+    if served.gives_embedding and card.embedding is not None:
+        request.model_spec.signature_name = card.embedding.signature
+        request.output_filter.append(EMBEDDING)
     shape = (len(images), card.image.height, card.image.width, 3)
     api.fill_uint8_tensor(request.inputs[card.input_name], b"".join(images), shape)
     return request

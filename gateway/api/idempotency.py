@@ -19,7 +19,9 @@ HEADER = b"idempotency-key"
 REPLAYED = {"Idempotency-Replayed": "true"}
 LONGEST_KEY = 255
 ANSWERS = 10_000
-"""Of a few hundred bytes each; beyond it the oldest are forgotten."""
+ANSWER_BYTES = 32 * 2**20
+"""An answer has a few hundred bytes, with embeddings some thousands a picture; beyond either bound the oldest
+are forgotten."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Answers:
         """`seconds`: how long an answer is kept."""
         self._seconds = seconds
         self._kept: OrderedDict[tuple[str, str], Remembrance] = OrderedDict()
+        self._bytes = 0
 
     @contextmanager
     def asked(self, caller: str, key: str, digest: bytes) -> Iterator[Remembrance]:
@@ -60,6 +63,8 @@ class Answers:
             finally:
                 if known.answer is None:  # it failed: the next one tries again
                     del self._kept[place]
+                else:
+                    self._bytes += len(known.answer)
             return
         if known.digest != digest:
             raise KeyReusedError(
@@ -73,9 +78,11 @@ class Answers:
         now = monotonic()
         while self._kept:
             place, oldest = next(iter(self._kept.items()))
-            if oldest.answer is None or (oldest.expires_at > now and len(self._kept) <= ANSWERS):
+            is_full = len(self._kept) > ANSWERS or self._bytes > ANSWER_BYTES
+            if oldest.answer is None or (oldest.expires_at > now and not is_full):
                 return
             del self._kept[place]
+            self._bytes -= len(oldest.answer)
 
 
 def digest_of(parts: Iterable[bytes]) -> bytes:

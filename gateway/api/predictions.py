@@ -92,6 +92,14 @@ _OPENAPI: dict[str, Any] = {
             "description": "false: the history does not remember these predictions.",
             "schema": {"type": "boolean", "default": True},
         },
+        {
+            "name": "embedding",
+            "in": "query",
+            "required": False,
+            "description": "true: also what the network's last layer sees of each picture. 409 from a "
+            "version that gives none.",
+            "schema": {"type": "boolean", "default": False},
+        },
     ],
     "requestBody": {
         "required": True,
@@ -118,7 +126,7 @@ async def create_predictions(request: Request) -> Response:
     model = request.path_params["model"]
     caller_of(scope).require(Role.PREDICT)
     asked = read_query(scope["query_string"])
-    address = Address(asked.label, asked.version, header(scope, KEY_HEADER))
+    address = Address(asked.label, asked.version, header(scope, KEY_HEADER), asked.embedding)
     services.rollouts.route(model, address)  # what cannot answer is refused before the body is read
     key = header(scope, HEADER)
     async with services.uploads.read(scope, request.receive) as pictures:
@@ -189,6 +197,8 @@ def _item(item: Item, instance: str, request_id: str) -> dict[str, Any]:
             {"label": best.label, "score": round(best.score, SCORE_DIGITS)} for best in item.classifications
         ],
     }
+    if item.embedding:
+        content["embedding"] = list(item.embedding)
     if item.error is not None:
         kind = problems.kind_of(item.error)
         content["error"] = problems.problem(kind, str(item.error), instance, request_id)

@@ -47,6 +47,7 @@ KINDS: Mapping[type[GatewayError], ProblemKind] = {
     errors.UnknownNameError: ProblemKind(404, "unknown_name", "There is nothing of that name"),
     errors.KeyReusedError: ProblemKind(422, "key_reused", "The Idempotency-Key belongs to another request"),
     errors.KeyInUseError: ProblemKind(409, "key_in_use", "The request with this Idempotency-Key runs", 1),
+    errors.NoEmbeddingError: ProblemKind(409, "no_embedding", "The version gives no embedding"),
     errors.RunActiveError: ProblemKind(409, "run_active", "The model has an active training run"),
     errors.BaseDataMissingError: ProblemKind(409, "base_data_missing", "The data to build on is not there"),
     errors.ConflictError: ProblemKind(409, "conflict", "The request contradicts the present state"),

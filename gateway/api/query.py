@@ -18,6 +18,7 @@ class PredictionQuery:
 
     top_k: int = DEFAULT_TOP_K
     store: bool = True
+    embedding: bool = False
     label: str | None = None
     version: int | None = None
 
@@ -33,14 +34,14 @@ def read_query(query: bytes) -> PredictionQuery:
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name == "top_k":
             values[name] = _top_k(value)
-        elif name == "store":
+        elif name in ("store", "embedding"):
             values[name] = _boolean(name, value)
         elif name == "label":
             values[name] = value
         elif name == "version":
             values[name] = _version(value)
         else:
-            known = "top_k, store, label and version"
+            known = "top_k, store, embedding, label and version"
             raise InvalidParameterError(f"unknown parameter {name[:80]!r}; there are {known}")
     return PredictionQuery(**values)  # type: ignore[arg-type]
 

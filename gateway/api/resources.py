@@ -19,6 +19,7 @@ from gateway.api import (
     canary,
     datasets,
     drift,
+    embeddings,
     evaluation,
     history,
     imports,
@@ -46,7 +47,7 @@ METRICS_PATH = "/metrics"
 
 _PREDICT = (predictions, inference, inference_metadata)
 _CONTROL = (
-    *(history, stats, labelling, rollout, canary, shadow, drift, evaluation, audit, load_tests),
+    *(history, stats, labelling, rollout, canary, shadow, drift, evaluation, embeddings, audit, load_tests),
     *(datasets, imports, training_runs, run_logs, schedules, triggers, pages),
 )
 _BOTH = (models, session, operations)

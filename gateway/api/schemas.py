@@ -46,6 +46,10 @@ class PredictionSchema(Schema):
     id: str
     filename: str | None
     classifications: list[ClassificationSchema]
+    embedding: list[float] | None = Field(
+        default=None,
+        description="Only present when it was asked for: what the network's last layer sees, in float32.",
+    )
     error: Problem | None = Field(default=None, description="Only present when the picture failed.")
 
 

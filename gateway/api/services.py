@@ -17,6 +17,7 @@ from gateway.datasets.imports import ImportService
 from gateway.datasets.intake import Intake
 from gateway.datasets.service import DatasetService
 from gateway.drift.service import DriftService
+from gateway.evaluation.embeddings import EmbeddingService
 from gateway.evaluation.service import EvaluationService
 from gateway.history.recorder import Recorder
 from gateway.history.service import HistoryService
@@ -82,6 +83,7 @@ class ControlServices(Services):
     drift: DriftService
     triggers: Triggers
     evaluation: EvaluationService
+    embeddings: EmbeddingService
     settings: Settings
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from contract.records import ModelCard
@@ -21,6 +22,13 @@ class ServedVersion:
     model: str
     version: int
     card: ModelCard
+    gives_embedding: bool = False
+    """Whether its batches ask for embeddings beside the scores."""
+
+    @cached_property
+    def with_embedding(self) -> ServedVersion:
+        """The same version, asked for embeddings: one more object, so those batches are apart."""
+        return ServedVersion(self.model, self.version, self.card, gives_embedding=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,8 @@ class Scores:
     version: int
     """The version that answered, as the model server states it."""
     rows: Sequence[Sequence[float]]
+    embeddings: Sequence[Sequence[float]] = ()
+    """One for each image, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

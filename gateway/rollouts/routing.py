@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.errors import InvalidParameterError, NoVersionError, UnknownVersionError
+from gateway.errors import InvalidParameterError, NoEmbeddingError, NoVersionError, UnknownVersionError
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.state import ModelState
 
@@ -28,6 +28,8 @@ class Address:
     version: int | None = None
     key: str | None = None
     """Whoever sends the same key gets the same side of the canary's share."""
+    wants_embedding: bool = False
+    """A canary that gives none has no part in these requests."""
 
 
 NOBODY_IN_PARTICULAR = Address()
@@ -49,9 +51,27 @@ def route(state: ModelState, address: Address, stable: ServedVersion | None) -> 
     if address.version is not None or address.label is not None:
         return Route(_named(state, address, stable), "named")
     canary = state.answering.get(state.rollout.canary or 0)
+    if canary is not None and address.wants_embedding and canary.card.embedding is None:
+        canary = None
     if canary is not None and _draw(state.name, canary.version, address.key) < state.rollout.canary_share:
         return Route(canary, "canary")
     return Route(stable, "stable") if stable is not None else None
+
+
+def as_asked(served: ServedVersion, address: Address) -> ServedVersion:
+    """The version as its batches know it: with embeddings where the address wants them.
+
+    Raises NoEmbeddingError.
+    """
+    if not address.wants_embedding:
+        return served
+    if served.card.embedding is None:
+        raise NoEmbeddingError(
+            f"version {served.version} of the model {served.model!r} gives no embedding; ask without "
+            "`embedding`, or name a version whose card has one (`python -m trainer complete` adds it to a "
+            "version that has its model.keras)"
+        )
+    return served.with_embedding
 
 
 def _named(state: ModelState, address: Address, stable: ServedVersion | None) -> ServedVersion:

@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion
 from gateway.ports.store import ModelStore, StoredModel
 from gateway.rollouts import rules
-from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, route
+from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, as_asked, route
 from gateway.rollouts.state import Loading, ModelState, Statuses
 from gateway.rollouts.writing import Alone, Writing
 
@@ -91,10 +91,13 @@ class RolloutService:
     def route(self, name: str, address: Address = NOBODY_IN_PARTICULAR) -> Route:
         """Who answers a request.
 
-        Raises what `served` does, and InvalidParameterError or UnknownVersionError for a bad address.
+        Raises what `served` does, InvalidParameterError or UnknownVersionError for a bad address, and
+        NoEmbeddingError.
         """
         state = self.model(name)
-        return route(state, address, state.served) or Route(self.served(name), "stable")
+        found = route(state, address, state.served) or Route(self.served(name), "stable")
+        as_asked(found.served, address)
+        return found
 
     def shadow_of(self, name: str) -> ServedVersion | None:
         """The version that answers copies, once it is AVAILABLE on every replica."""

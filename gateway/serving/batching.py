@@ -36,6 +36,8 @@ class Answer:
     """From entering the queue until the first image was pulled."""
     predict_seconds: float
     """From then until the last row arrived."""
+    embeddings: Sequence[Sequence[float]] = ()
+    """One for each image, where they were asked for."""
 
 
 class Ticket:
@@ -45,6 +47,7 @@ class Ticket:
         "answered",
         "cause",
         "deadline",
+        "embeddings",
         "entered_at",
         "images",
         "missing",
@@ -64,6 +67,7 @@ class Ticket:
         self.entered_at = perf_counter()
         self.pulled_at = 0.0
         self.rows: list[Sequence[float]] = [()] * len(images)
+        self.embeddings = self.rows.copy() if served.gives_embedding else []
         self.missing = len(images)
         self.version = served.version
         self.answered: asyncio.Future[None] = loop.create_future()
@@ -78,9 +82,17 @@ class Ticket:
         waited = perf_counter() - self.entered_at
         self.fail(DeadlineError(f"no answer within {waited:.1f} s; send fewer images, or try again later"))
 
-    def fill(self, start: int, rows: Sequence[Sequence[float]], version: int) -> None:
+    def fill(
+        self,
+        start: int,
+        rows: Sequence[Sequence[float]],
+        version: int,
+        embeddings: Sequence[Sequence[float]] = (),
+    ) -> None:
         """Take in the rows of images `start`, `start` + 1, …; the last ones complete the answer."""
         self.rows[start : start + len(rows)] = rows
+        if embeddings:
+            self.embeddings[start : start + len(rows)] = embeddings
         self.version = version
         self.missing -= len(rows)
         if not self.missing and not self.answered.done():
@@ -134,8 +146,9 @@ class Batch:
         """Hand each request its rows."""
         position = 0
         for part in self.slices:
-            part.ticket.fill(part.start, scores.rows[position : position + len(part)], scores.version)
-            position += len(part)
+            here = slice(position, position + len(part))
+            part.ticket.fill(part.start, scores.rows[here], scores.version, scores.embeddings[here])
+            position = here.stop
 
     def fail(self, error: GatewayError) -> None:
         """End every request of the batch with the error."""
@@ -193,6 +206,7 @@ class BatchQueue:
             ticket.rows,
             ticket.pulled_at - ticket.entered_at,
             perf_counter() - ticket.pulled_at,
+            ticket.embeddings,
         )
 
     def _refuse_if_late(self, images: int, seconds_left: float) -> None:

@@ -28,7 +28,7 @@ from gateway.ids import new_id
 from gateway.metrics import Metrics
 from gateway.ports.drift import Watcher
 from gateway.ports.serving import ServedVersion
-from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route
+from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, as_asked
 from gateway.rollouts.service import RolloutService
 from gateway.serving.batching import Answer
 from gateway.serving.pools import Pools
@@ -68,6 +68,8 @@ class Item:
     error: RequestError | None = None
     scores: Sequence[float] = ()
     """All scores, in the order of the labels; empty when there are none."""
+    embedding: Sequence[float] = ()
+    """Empty when it was not asked for, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,13 @@ class PredictionService:
         self._count(model, decoded)
         _require_one(decoded)
         try:
-            answer = await self._score(served, decoded, deadline)
+            answer = await self._score(as_asked(served, address), decoded, deadline)
         except (VersionNotServedError, ReplicaRejectedError) as error:
             if isinstance(error, ReplicaRejectedError) and route.role != "canary":
                 raise  # a canary's failure is not the caller's: stable answers instead
             route, decoded = await self._renewed(route, pictures, decoded, deadline)
             served = route.served
-            answer = await self._score_at_last(served, decoded, deadline)
+            answer = await self._score_at_last(as_asked(served, address), decoded, deadline)
         self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
         stages = (decode_seconds, answer.queue_seconds, answer.predict_seconds)
         for stage, seconds in zip(self._stages, stages, strict=True):
@@ -285,18 +287,21 @@ def _items(
     served: ServedVersion,
     top_k: int,
 ) -> list[Item]:
-    rows = iter(answer.rows)
+    rows, embeddings = iter(answer.rows), iter(answer.embeddings)
     labels = served.card.labels
     return [
-        _answered(picture, next(rows), labels, top_k)
+        _answered(picture, next(rows), labels, top_k, next(embeddings, ()))
         if isinstance(image, bytes)
         else Item(new_id(), picture.filename, (), image)
         for picture, image in zip(pictures, decoded, strict=True)
     ]
 
 
-def _answered(picture: Picture, row: Sequence[float], labels: Sequence[str], top_k: int) -> Item:
-    return Item(new_id(), picture.filename, _ranked(row, labels, top_k), scores=row)
+def _answered(
+    picture: Picture, row: Sequence[float], labels: Sequence[str], top_k: int, embedding: Sequence[float]
+) -> Item:
+    ranked = _ranked(row, labels, top_k)
+    return Item(new_id(), picture.filename, ranked, scores=row, embedding=embedding)
 
 
 def _ranked(row: Sequence[float], labels: Sequence[str], top_k: int) -> list[Classification]:

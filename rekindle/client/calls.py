@@ -104,10 +104,11 @@ def predict(
     version: int | None = None,
     label: str | None = None,
     store: bool | None = None,
+    embedding: bool | None = None,
 ) -> Call[answers.Predictions]:
     """Classify pictures; computing it twice harms nobody, so it may be repeated."""
     files = [("images", _part(number, picture)) for number, picture in enumerate(pictures)]
-    params = _parameters(top_k=top_k, version=version, label=label, store=store)
+    params = _parameters(top_k=top_k, version=version, label=label, store=store, embedding=embedding)
     options = {"files": files, "params": params}
     return Call(answers.Predictions, "POST", _path("models", model, "predictions"), options)
 

@@ -47,13 +47,15 @@ class Client:
         version: int | None = None,
         label: str | None = None,
         store: bool | None = None,
+        embedding: bool | None = None,
     ) -> answers.Predictions:
         """Classify pictures in one call; a picture that fails carries its own `error`.
 
-        `version` or `label` name who answers, `store=False` keeps it out of the history.
+        `version` or `label` name who answers, `store=False` keeps it out of the history, `embedding=True`
+        also asks for what the network's last layer sees (ApiError 409 from a version that gives none).
         Raises OSError for a file that cannot be read; ApiError also when every picture failed.
         """
-        return self.send(calls.predict(model, pictures, top_k, version, label, store))
+        return self.send(calls.predict(model, pictures, top_k, version, label, store, embedding))
 
     def remembered(self, prediction: str) -> answers.Remembered:
         """One prediction of the history."""

@@ -12,7 +12,15 @@ from rich.table import Column, Table
 
 from rekindle.answers import Prediction
 from rekindle.client import Client
-from rekindle.commands.common import Subparsers, add, only_model, positive, print_json, print_table
+from rekindle.commands.common import (
+    CommandError,
+    Subparsers,
+    add,
+    only_model,
+    positive,
+    print_json,
+    print_table,
+)
 
 SHOWN = 20
 
@@ -25,6 +33,8 @@ def declare(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     predict.add_argument("--top-k", type=positive, default=3)
     predict.add_argument("--version", type=positive, help="ask this version")
     predict.add_argument("--label", help="ask the version with this role, for example canary")
+    told = "also what the network's last layer sees; needs --json"
+    predict.add_argument("--embedding", action="store_true", default=None, help=told)
     history = add(commands, common, "history", run_history, "list predictions, or say what one truly shows")
     history.add_argument("prediction", nargs="?", help="the prediction's id")
     history.add_argument("--feedback", metavar="LABEL", help="what it truly shows")
@@ -36,8 +46,10 @@ def declare(commands: Subparsers, common: argparse.ArgumentParser) -> None:
 
 def run_predict(client: Client, options: argparse.Namespace) -> int:
     """1 when a picture failed."""
+    if options.embedding and not options.json:
+        raise CommandError("an embedding fits no table; add --json")
     model = only_model(client, options.model)
-    named = {"version": options.version, "label": options.label}
+    named = {"version": options.version, "label": options.label, "embedding": options.embedding}
     answer = client.predict(model, options.files, options.top_k, **named)
     if options.json:
         print_json(answer)

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,6 +150,48 @@ def test_the_bundled_model_knows_the_photograph(stack: RunningStack) -> None:
     """What the README shows is what a user gets."""
     answer = httpx.post(stack.url + PREDICTIONS, files={"images": PICTURE.read_bytes()}, timeout=60)
     assert answer.json()["predictions"][0]["classifications"][0]["label"] == "ship"
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason="the bundled model is not there")
+def test_embeddings_and_plain_answers_at_once(stack: RunningStack) -> None:
+    """Requests of both kinds, many at a time: each gets what it asked for, and the same classes."""
+    picture = PICTURE.read_bytes()
+
+    def ask(number: int) -> set[str]:
+        params = {"embedding": "true"} if number % 2 else {}
+        files = [("images", (f"{n}.jpg", picture)) for n in range(1 + number % 3)]
+        answer = httpx.post(stack.url + PREDICTIONS, params=params, files=files, timeout=60)
+        assert answer.status_code == 200, answer.text
+        predictions = answer.json()["predictions"]
+        assert {len(one.get("embedding", ())) for one in predictions} == {256 if number % 2 else 0}
+        return {one["classifications"][0]["label"] for one in predictions}
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(ask, range(64)))
+    assert found == [{"ship"}] * 64
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason="the bundled model is not there")
+def test_an_embedding_is_what_was_exported(stack: RunningStack, version: Path) -> None:
+    """By the command line, through gateway and model server: the numbers that the SavedModel gives."""
+    picture = str(PICTURE)
+    told = succeeds(
+        "-m", "rekindle", "predict", "--json", "--embedding", picture, picture, "--url", stack.url
+    )
+    first, second = (one["embedding"] for one in json.loads(told)["predictions"])
+    code = (
+        "import json, sys, pathlib, numpy, tensorflow as tf; from contract import images; "
+        "from trainer.served import read_card; folder, picture = map(pathlib.Path, sys.argv[1:]); "
+        "image = read_card(folder).image; pixels = images.decode(picture.read_bytes(), image, 10**8); "
+        "batch = numpy.frombuffer(pixels, numpy.uint8).reshape(1, image.height, image.width, 3); "
+        "served = tf.saved_model.load(str(folder)).signatures['serving_embedding']; "
+        "print('ROW', json.dumps(served(images=tf.constant(batch))['embedding'].numpy()[0].tolist()))"
+    )
+    (row,) = (line for line in succeeds("-c", code, str(version), picture).splitlines() if "ROW" in line)
+    expected = json.loads(row.removeprefix("ROW "))
+    assert len(expected) == 256
+    assert first == pytest.approx(expected, abs=1e-4)
+    assert second == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_curl_line_on_the_terminal_is_one_that_works(stack: RunningStack) -> None:

@@ -2,7 +2,7 @@
 
 The server speaks contract.tfserving_api over loopback. It can be slow, refuse, freeze, die and come
 back, and follow a models.config as TensorFlow Serving does. It "classifies" by brightness: a grey
-picture of value v belongs to class v // 64 of LABELS.
+picture of value v belongs to class v // 64 of LABELS, and its embedding is [v, 1].
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from contract.records import (
     AverageMetrics,
     ClassMetrics,
     DatasetProfile,
+    Embedding,
     Evaluation,
     ImageSpec,
     ModelCard,
@@ -38,6 +39,7 @@ from gateway.ports.store import StoredModel
 LABELS = ["dark", "dim", "light", "bright"]
 SIZE = 8
 TOP_SCORE = 0.7
+EMBEDDING = Embedding(signature="serving_embedding", dimensions=2)
 
 
 def picture(value: int = 200, width: int = SIZE, height: int = SIZE, form: str = "PNG") -> bytes:
@@ -47,7 +49,12 @@ def picture(value: int = 200, width: int = SIZE, height: int = SIZE, form: str =
     return file.getvalue()
 
 
-def make_card(model: str = "shades", labels: Sequence[str] = LABELS, size: int = SIZE) -> ModelCard:
+def make_card(
+    model: str = "shades",
+    labels: Sequence[str] = LABELS,
+    size: int = SIZE,
+    embedding: Embedding | None = None,
+) -> ModelCard:
     """A card that is complete and says little."""
     averages = AverageMetrics(precision=0.9, recall=0.9, f1=0.9)
     classes = [
@@ -75,6 +82,7 @@ def make_card(model: str = "shades", labels: Sequence[str] = LABELS, size: int =
         dataset=DatasetProfile(name="drawn", digest="0" * 64, examples={}, class_counts={}),
         hyper_parameters={},
         validation=evaluation,
+        embedding=embedding,
         parameters=1,
     )
 
@@ -121,6 +129,8 @@ class FakeModelServer:
         """(model, version) → the error with which loading it ends."""
         self.calls: list[tuple[str, int, int]] = []
         """(model, version, images) of every Predict that arrived."""
+        self.signatures: list[tuple[str, int]] = []
+        """The signature and the images of each."""
         self.metadata: list[dict[str, str]] = []
         """Of every Predict that arrived."""
         self.refuse_with: grpc.StatusCode | None = None
@@ -200,6 +210,7 @@ class FakeModelServer:
         count, height, width, _ = api.shape_of(tensor)
         name, version = request.model_spec.name, request.model_spec.version.value
         self.calls.append((name, version, count))
+        self.signatures.append((request.model_spec.signature_name, count))
         self.metadata.append({str(key): str(value) for key, value in context.invocation_metadata()})
         self._hold()
         self._closing.wait(self.seconds)
@@ -216,12 +227,11 @@ class FakeModelServer:
         response = api.PredictResponse()
         response.model_spec.name = name
         response.model_spec.version.value = version
-        output = response.outputs["probabilities"]
-        output.dtype = api.DataType.FLOAT
-        output.tensor_shape.dim.add(size=count)
-        output.tensor_shape.dim.add(size=self.classes)
-        for start in range(0, count * height * width * 3, height * width * 3):
-            output.float_val.extend(_row(tensor.tensor_content[start], self.classes))
+        size = height * width * 3
+        values = [tensor.tensor_content[start] for start in range(0, count * size, size)]
+        _fill(response.outputs["probabilities"], [_row(value, self.classes) for value in values])
+        if request.model_spec.signature_name == EMBEDDING.signature:
+            _fill(response.outputs["embedding"], [[value, 1.0] for value in values])
         return response
 
     def status(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -243,6 +253,14 @@ class FakeModelServer:
 def _row(value: int, classes: int) -> list[float]:
     best = value // 64
     return [TOP_SCORE if index == best else (1 - TOP_SCORE) / (classes - 1) for index in range(classes)]
+
+
+def _fill(output: Any, rows: Sequence[Sequence[float]]) -> None:
+    output.dtype = api.DataType.FLOAT
+    output.tensor_shape.dim.add(size=len(rows))
+    output.tensor_shape.dim.add(size=len(rows[0]))
+    for row in rows:
+        output.float_val.extend(row)
 
 
 def _services(server: FakeModelServer) -> dict[str, dict[str, Any]]:
@@ -281,7 +299,9 @@ class FakePredictor:
         if self.errors:
             raise self.errors.pop(0)
         await self.may_answer.wait()
-        return Scores(served.version, [_row(image[0], len(served.card.labels)) for image in images])
+        rows = [_row(image[0], len(served.card.labels)) for image in images]
+        embeddings = [[image[0], 1.0] for image in images] if served.gives_embedding else ()
+        return Scores(served.version, rows, embeddings)
 
     async def versions(self, model: str, timeout_seconds: float) -> Mapping[int, VersionStatus]:
         return self.known

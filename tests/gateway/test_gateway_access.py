@@ -35,6 +35,7 @@ NEEDS = {
     ("PUT", "/v1/predictions/{id}/feedback"): Role.LABEL,
     ("DELETE", "/v1/predictions/{id}/feedback"): Role.LABEL,
     ("GET", "/v1/models"): Role.PREDICT,
+    ("GET", "/v1/models/{model}/embeddings"): Role.PREDICT,
     ("GET", "/v1/models/{model}/versions"): Role.PREDICT,
     ("GET", "/v1/models/{model}/versions/{version}"): Role.PREDICT,
     ("GET", "/v1/models/{model}/versions/{version}/plots/{name}"): Role.PREDICT,

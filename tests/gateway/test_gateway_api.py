@@ -150,6 +150,7 @@ def test_openapi_describes_the_request_bodies_of_predictions(schema: dict[str, A
         ("X-Canary-Key", "header"),
         ("Idempotency-Key", "header"),
         ("store", "query"),
+        ("embedding", "query"),
     ]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert answer == {"$ref": "#/components/schemas/PredictionsSchema"}

@@ -86,6 +86,12 @@ def test_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         with kept.asked("a", str(number), b"1") as known:
             known.answer = b"x"
     assert len(kept._kept) <= 3
+    monkeypatch.setattr(idempotency, "ANSWER_BYTES", 10)
+    long = Answers(seconds=60)
+    for number in range(5):
+        with long.asked("a", str(number), b"1") as known:
+            known.answer = b"12345678"
+    assert (len(long._kept), long._bytes) == (2, 16)
     with kept.asked("b", "4", b"other") as known:
         assert known.answer is None
     with pytest.raises(KeyReusedError), kept.asked("a", "4", b"other"):

@@ -181,3 +181,11 @@ def test_two_models_need_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with gateway_server(lambda *request: (200, models)) as server:
         assert main(["predict", "x.jpg", "--url", server.url]) == 1
     assert "name one with --model; the gateway has pets, birds" in capsys.readouterr().err
+
+
+def test_an_embedding_needs_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """It fits no table: one sentence, before anything is sent."""
+    with gateway_server(by_name) as server:
+        assert main(["predict", "any.jpg", "--embedding", "--url", server.url]) == 1
+    assert "add --json" in capsys.readouterr().err
+    assert server.requests == []

@@ -58,6 +58,24 @@ def test_many_pictures_go_in_one_call_and_come_back_in_order(tmp_path: Path) -> 
     assert (answer.model, answer.version, answer.timing_ms["total"]) == ("pets", 3, 2.5)
 
 
+def test_an_embedding_is_asked_for_and_read() -> None:
+    """By a parameter; without it there is none, and the refusal of a version says why."""
+    row = {**prediction("a", ("cat", 0.7)), "embedding": [0.5, 1.25]}
+    refusal = problem("no_embedding", 409)
+
+    def respond(method: str, path: str, parts: object) -> tuple[int, object]:
+        if "version=1" in path:
+            return 409, refusal
+        return 200, predictions(row if "embedding=true" in path else prediction("a", ("cat", 0.7)))
+
+    with gateway_server(respond) as server, Client(server.url) as client:
+        assert client.predict("pets", [b"a"], embedding=True).predictions[0].embedding == [0.5, 1.25]
+        assert client.predict("pets", [b"a"]).predictions[0].embedding is None
+        with pytest.raises(ApiError, match="no_embedding"):
+            client.predict("pets", [b"a"], version=1, embedding=True)
+    assert server.requests[0] == ("POST", "/v1/models/pets/predictions?embedding=true")
+
+
 def test_a_picture_that_fails_carries_its_problem() -> None:
     """The others keep their classifications."""
     reply = predictions(prediction("a", ("cat", 0.7)), failure("b"))

@@ -15,6 +15,7 @@ from rekindle.client.calls import Call
 LEFT_OUT = {
     ("GET", "/v1/datasets/{dataset}/examples/{id}"): "a page of examples has all of it",
     ("GET", "/v1/datasets/{dataset}/examples/{id}/image"): "for browsers",
+    ("GET", "/v1/models/{model}/embeddings"): "for the dashboard's map; programs predict with `embedding`",
     ("GET", "/v1/imports"): "an upload names its import",
     ("POST", "/v1/schedules"): "made by operators, by the API or the dashboard",
     ("PUT", "/v1/schedules/{id}"): "as above",

@@ -63,6 +63,10 @@ def test_a_keras_file_becomes_a_version(adopt: Any, tmp_path: Path, labelled: Pa
     assert card.test.examples + card.validation.examples == 120
     assert card.dataset.examples["train"] == 0
     assert (card.parameters, card.hyper_parameters["scaling"]) == (9, "unit")
+    assert card.embedding is not None
+    assert card.embedding.dimensions == 3
+    assert card.reference is not None
+    assert card.reference.embedding_mean == pytest.approx([0.37] * 3, abs=0.03)  # the mean colour, 0 to 1
     assert (folder / "assets.extra" / "tf_serving_warmup_requests").is_file()
     assert (folder / "plots" / "confusion_matrix.png").is_file()
     served = SavedVersion(folder)
@@ -78,6 +82,7 @@ def test_a_saved_model_of_any_size_becomes_a_version(adopt: Any, tmp_path: Path)
     assert code == 0, output
     assert "the outputs are probabilities" in output
     _, card = _version(tmp_path)
+    assert card.embedding is None  # a graph does not tell
     assert (card.image.height, card.image.width) == (20, 28)
     assert card.test is not None
     assert card.test.accuracy == 1.0

@@ -47,6 +47,8 @@ def test_a_run_trains_a_head_and_leaves_the_backbone(workshop: Workshop) -> None
     assert card.test is not None
     assert card.test.accuracy >= 0.95
     assert card.hyper_parameters["backbone"] == "theirs.keras"
+    assert card.embedding is not None
+    assert card.embedding.dimensions == 24
     network = keras.saving.load_model(folder / "model.keras", compile=False)
     inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     before = keras.saving.load_model(backbone, compile=False).get_weights()

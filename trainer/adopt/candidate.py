@@ -112,13 +112,17 @@ def write_candidate(adoption: Adoption, labelled: Labelled, folder: Path, say: S
     temperature = fit_temperature(logits, calibration.truth) if adoption.is_calibrated else 1.0
     say(f"temperature {temperature:.3f}, from {len(calibration)} pictures")
 
-    def probabilities(images: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(answers.logits(adoption.call(images)) * (1 / temperature))
+    both = adoption.pictures.both(adoption.source, adoption.scaling)
+
+    def served(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        outputs, *embedding = both(images)
+        return tf.nn.softmax(answers.logits(outputs) * (1 / temperature)), *embedding
 
     image = adoption.pictures.image
-    save_signatures(probabilities, image, folder, adoption.source.trackable)
+    embedding = save_signatures(served, image, folder, adoption.source.trackable)
     write_warmup(adoption.model, image, folder / WARMUP)
     card = _judge(adoption, labelled, answers, temperature, folder, say)
+    card = card.model_copy(update={"embedding": embedding})
     layout.write_atomically(folder / layout.CARD, card.to_json())
     return card
 
@@ -166,7 +170,13 @@ def _judge(
         encoded_images=encoded,
         parameters=adoption.source.parameters,
         software=software(),
-        reference=profile_of("test", adoption.labels, labelled.test, probabilities),
+        reference=profile_of(
+            "test",
+            adoption.labels,
+            labelled.test,
+            probabilities,
+            served.embedding_mean(labelled.test.images),
+        ),
     )
 
 

@@ -34,16 +34,23 @@ class Pictures:
 
     def outputs(self, source: Source, scaling: Scaling) -> Callable[[tf.Tensor], tf.Tensor]:
         """uint8 [N, H, W, 3] → float32 [N, outputs], as a function for a graph."""
+        return lambda images: tf.cast(source.call(self._values(images, scaling)), tf.float32)
 
-        def call(images: tf.Tensor) -> tf.Tensor:
-            values = images
-            if not self.dtype.is_integer:
-                values = tf.cast(scaling.apply(tf.cast(images, tf.float32)), self.dtype)
-            if self.is_channels_first:
-                values = tf.transpose(values, [0, 3, 1, 2])
-            return tf.cast(source.call(values), tf.float32)
+    def both(self, source: Source, scaling: Scaling) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+        """The same with the embedding behind it, float32 [N, D], where the source has one."""
+
+        def call(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            values = self._values(images, scaling)
+            found = source.both(values) if source.both else [source.call(values)]
+            return tuple(tf.cast(part, tf.float32) for part in found)
 
         return call
+
+    def _values(self, images: tf.Tensor, scaling: Scaling) -> tf.Tensor:
+        values = images
+        if not self.dtype.is_integer:
+            values = tf.cast(scaling.apply(tf.cast(images, tf.float32)), self.dtype)
+        return tf.transpose(values, [0, 3, 1, 2]) if self.is_channels_first else values
 
 
 def pictures_of(source: Source, wanted: Wanted) -> Pictures:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from contract.layout import SAVED_MODEL, walk_files
+from trainer.embedding import with_embedding
 from trainer.errors import TrainerError
 
 Shape = tuple[int | None, ...]
@@ -30,6 +31,8 @@ class Source:
     name: str
     call: Callable[[tf.Tensor], tf.Tensor]
     """A batch of `dtype` and `shape` → float [N, outputs]."""
+    both: Callable[[tf.Tensor], Sequence[tf.Tensor]] | None
+    """The same with the embedding, float [N, D]; None where there is none."""
     shape: Shape
     """Of the input, with the batch in front."""
     dtype: tf.DType
@@ -80,9 +83,11 @@ def _open_keras(path: Path) -> Source:
         raise TrainerError(
             f"{path} has {len(inputs)} input(s) and {len(outputs)} output(s); expected one of each"
         )
+    both = with_embedding(network)
     return Source(
         name=path.name,
         call=lambda batch: network(batch, training=False),
+        both=None if both is None else lambda batch: both(batch, training=False),
         shape=tuple(inputs[0].shape),
         dtype=tf.as_dtype(inputs[0].dtype),
         outputs=_width(path, tuple(outputs[0].shape)),
@@ -110,6 +115,7 @@ def _open_saved_model(path: Path, signature: str | None, output: str | None) -> 
     return Source(
         name=path.name,
         call=lambda batch: function(**{input_name: batch})[answer],
+        both=None,  # a graph does not tell what is an embedding
         shape=_dimensions(spec.shape),
         dtype=spec.dtype,
         outputs=_width(path, _dimensions(outputs[answer].shape)),

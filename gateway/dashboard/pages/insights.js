@@ -37,7 +37,19 @@ async function load(visit, state, sample) {
     if (error.isPassing) setTimeout(() => !visit.signal.aborted && load(visit, state, sample), 4000);
   }
   visit.redraw();
-  if (state.known) await sample.take(state.known);
+  if (state.known) await Promise.all([sample.take(state.known), see(visit, state.known)]);
+}
+
+/** What the network sees of the latest pictures, computed now; without it the map is made from scores. */
+async function see(visit, known) {
+  if (known.seen || !known.card?.embedding) return;
+  try {
+    known.seen = await api.get(`/v1/models/${known.model}/embeddings`, { signal: visit.signal, query: { version: known.version }, timeout: 120_000 });
+  } catch (error) {
+    if (visit.signal.aborted) return;
+    known.unseen = error;
+  }
+  visit.redraw();
 }
 
 async function gather(model, signal) {
