@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope
 
 from gateway.api.headers import header
 from gateway.datasets.members import check_files
+from gateway.datasets.pace import Pace
 from gateway.datasets.paths import RefusedPathError, checked_label
 from gateway.datasets.spool import Spool
 from gateway.errors import (
@@ -87,6 +88,7 @@ class Spooling:
     async def _pump(self, taker: _Archive | _Form, receive: Receive) -> None:
         size = 0
         more = True
+        pace = Pace(self._settings.upload_core_share)
         while more:
             try:
                 async with asyncio.timeout(self._limits.body_seconds):
@@ -101,8 +103,10 @@ class Spooling:
             size += len(chunk)
             self._check_size(size)
             taker.feed(chunk)
-            if taker.waiting >= _WRITE_BYTES or not more:
+            if taker.waiting >= _WRITE_BYTES:
                 await asyncio.to_thread(taker.write)
+                await asyncio.sleep(pace.owed_seconds())  # what is not read holds the sender up
+        await asyncio.to_thread(taker.write)
 
     def _check_size(self, size: int) -> None:
         limit = self._settings.upload_bytes

@@ -1,4 +1,5 @@
-"""Large uploads in the background: one thread of lowered priority works them off, oldest first.
+"""Large uploads in the background: one thread of lowered priority works them off, oldest first, and rests
+in between (gateway.datasets.pace).
 
 An import is a row and a spool folder. Whichever gateway takes its lease runs it, so one that a restart
 interrupted goes on, here or elsewhere, behind the last batch that was written down.
@@ -20,6 +21,7 @@ from uuid import uuid4
 
 from gateway.datasets.ingest import Ingest, Order, Result
 from gateway.datasets.ledger import ImportLedger
+from gateway.datasets.pace import Pace
 from gateway.datasets.spool import Spool, Spools
 from gateway.errors import ConflictError, GatewayError, OverloadedError, RequestError, UnknownNameError
 from gateway.metrics import Metrics
@@ -185,7 +187,9 @@ class ImportService:
 
     def _ingest(self, waiting: Import, spool: Spool, ledger: ImportLedger) -> Result:
         order = replace(self._order, dataset=waiting.dataset, caller=waiting.caller, source="import")
-        ingest = Ingest(order, self._files, ledger, self._metrics, self._ending.is_set)
+        pace = Pace(self._settings.upload_core_share)
+        rest = lambda: self._ending.wait(pace.owed_seconds())  # noqa: E731
+        ingest = Ingest(order, self._files, ledger, self._metrics, self._ending.is_set, rest)
         with spool.members(self._settings, order.limits.image_bytes) as members:
             return ingest.run(members, waiting.progress, waiting.report)
 

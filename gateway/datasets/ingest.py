@@ -89,12 +89,15 @@ class Ingest:
         ledger: Ledger,
         metrics: Metrics,
         should_end: Callable[[], bool] = lambda: False,
+        rest: Callable[[], object] = lambda: None,
     ) -> None:
+        """`rest` is called behind each file, and takes its time where predictions go first."""
         self._order = order
         self._files = files
         self._ledger = ledger
         self._metrics = metrics
         self._should_end = should_end
+        self._rest = rest
         self._layout = Layout()
         self._batch: list[_Candidate | FileReport] = []
         self._batch_bytes = 0
@@ -124,6 +127,7 @@ class Ingest:
             is_full = len(self._batch) >= BATCH_FILES or self._batch_bytes >= BATCH_BYTES
             if (is_full or monotonic() - self._began >= BATCH_SECONDS) and not self._flush(members):
                 return False
+            self._rest()
         return True
 
     def _skipped(self, members: Members) -> Iterator[Member]:
