@@ -1,4 +1,7 @@
-"""Pictures of the history as files, each once under its hash: `<root>/<two digits>/<sha256>.<extension>`."""
+"""Pictures of the history as files, each once under its hash: `<root>/<two digits>/<sha256>.<extension>`.
+
+Paths are strings here: a picture of every prediction passes, and a Path costs more than its hash.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +18,35 @@ class FilePictureStore:
     """A gateway.ports.history.PictureStore in a directory."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = os.fspath(root)
 
     def put(self, picture: PictureFile) -> None:
         """Write under a dotted name and rename; not synced, since a lost picture is no lost prediction."""
         path = self._path(picture.sha256, picture.extension)
-        if path.exists():
+        if os.path.exists(path):
             return
-        staging = path.with_name(f".{uuid4().hex}")
+        folder = os.path.dirname(path)
+        staging = f"{folder}/.{uuid4().hex}"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staging.write_bytes(picture.content)
-            staging.replace(path)
+            os.makedirs(folder, exist_ok=True)
+            with open(staging, "wb", buffering=0) as file:
+                file.write(picture.content)
+            os.replace(staging, path)
         except OSError as error:
             with suppress(OSError):
-                staging.unlink(missing_ok=True)
+                os.unlink(staging)
             raise StoreError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
 
     def get(self, sha256: str, extension: str) -> bytes | None:
         """The bytes, or None when retention or a person has removed them."""
         with suppress(FileNotFoundError):
-            return self._path(sha256, extension).read_bytes()
+            return Path(self._path(sha256, extension)).read_bytes()
         return None
 
     def delete(self, sha256: str, extension: str) -> None:
         """Remove the file, if it is there."""
-        self._path(sha256, extension).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path(sha256, extension))
 
-    def _path(self, sha256: str, extension: str) -> Path:
-        return self._root / sha256[:2] / f"{sha256}.{extension}"
+    def _path(self, sha256: str, extension: str) -> str:
+        return f"{self._root}/{sha256[:2]}/{sha256}.{extension}"

@@ -16,7 +16,7 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from contract import images, layout
 from contract.records import now
@@ -152,12 +152,10 @@ class Recorder:
         """In a thread: rows for the database, and the pictures, whose files are written here."""
         rows, files = [], []
         for item in batch:
-            row = _row(item)
             file = self._keep(item.picture) if item.picture is not None else None
             if file is not None:
                 files.append(file)
-                row = replace(row, picture=file.sha256)
-            rows.append(row)
+            rows.append(_row(item, file and file.sha256))
         return rows, files
 
     def _keep(self, content: bytes) -> PictureFile | None:
@@ -186,7 +184,7 @@ class Recorder:
             self._metrics.history_dropped.inc(self.backlog)
 
 
-def _row(item: Remembered) -> PredictionRow:
+def _row(item: Remembered, picture: str | None) -> PredictionRow:
     best = heapq.nlargest(KEPT_CLASSIFICATIONS, range(len(item.scores)), key=item.scores.__getitem__)
     top = [(item.labels[index], round(item.scores[index], 6)) for index in best]
     return PredictionRow(
@@ -204,4 +202,5 @@ def _row(item: Remembered) -> PredictionRow:
         caller=item.caller,
         request_id=item.request_id,
         milliseconds=round(item.seconds * 1000, 3),
+        picture=picture,
     )

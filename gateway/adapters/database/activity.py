@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.database.connection import Database
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import activity
 from gateway.ports.activity import ActivityRow, Resolution
 
@@ -36,8 +36,7 @@ class SqlActivity:
 
 
 def _save(connection: Connection, rows: Sequence[ActivityRow]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(activity)
+    statement = insert_into(connection, activity)
     keys = ("resolution", "at", "source")
     replaced = {name: statement.excluded[name] for name in _VALUES}
     values = [asdict(row) for row in rows]

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.history import microseconds_now
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import examples, imports
 from gateway.ports.datasets import (
     Example,
@@ -105,12 +105,6 @@ class SqlImports:
         return await self._database.write(_end_import, import_id, state, error)
 
 
-def _insert(connection: Connection, table: Any) -> Any:
-    """The dialect's INSERT, the one that knows ON CONFLICT; both spell it alike."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
 def _known(connection: Connection, dataset: str, hashes: Sequence[str]) -> dict[str, Example]:
     found = {}
     for start in range(0, len(hashes), AT_ONCE):
@@ -124,14 +118,14 @@ def _add(connection: Connection, new: Sequence[Example]) -> dict[str, Example]:
     if not new:
         return {}
     values = [asdict(example) for example in sorted(new, key=lambda example: example.sha256)]
-    connection.execute(_insert(connection, examples).on_conflict_do_nothing(), values)
+    connection.execute(insert_into(connection, examples).on_conflict_do_nothing(), values)
     return _known(connection, new[0].dataset, [example.sha256 for example in new])
 
 
 def _put(connection: Connection, found: Sequence[Example]) -> None:
     if not found:
         return
-    statement = _insert(connection, examples)
+    statement = insert_into(connection, examples)
     corrected = {name: statement.excluded[name] for name in ("split", "label", "extension", "bytes")}
     statement = statement.on_conflict_do_update(index_elements=["dataset", "sha256"], set_=corrected)
     connection.execute(statement, [asdict(example) for example in found])

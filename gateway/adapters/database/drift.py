@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.database.connection import Database
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import drift_blocks, drift_states, drift_windows
 from gateway.ports.drift import Block, DriftState, Fold, Sums, Window
 
@@ -45,17 +45,12 @@ class SqlDrift:
         await self._database.write(_forget, before)
 
 
-def _insert(connection: Connection, table: Any) -> Any:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
 def _save(connection: Connection, blocks: Sequence[Block]) -> None:
     values = [
         {"id": one.id, "at": one.at, "model": one.model, "version": one.version, "sums": one.sums.as_json()}
         for one in blocks
     ]
-    connection.execute(_insert(connection, drift_blocks).on_conflict_do_nothing(), values)
+    connection.execute(insert_into(connection, drift_blocks).on_conflict_do_nothing(), values)
 
 
 def _waits(connection: Connection, model: str, version: int) -> bool:
@@ -69,7 +64,7 @@ def _take(
 ) -> tuple[DriftState, Sequence[Window]]:
     """The row of the state is locked first, so that a second taker waits and then finds nothing left."""
     empty = DriftState(model, version)
-    connection.execute(_insert(connection, drift_states).values(_values(empty)).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, drift_states).values(_values(empty)).on_conflict_do_nothing())
     columns = drift_states.c
     own = (columns.model == model, columns.version == version)
     state = _state_of(connection.execute(select(drift_states).where(*own).with_for_update()).one())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -25,11 +26,11 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from contract.records import now
 from gateway.adapters.database.connection import Database
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import minutes, pictures, predictions
 from gateway.ports.history import (
     Cursor,
@@ -42,6 +43,7 @@ from gateway.ports.history import (
 
 MICROSECONDS_A_MINUTE = 60_000_000
 _FIELDS = tuple(PredictionRow.__dataclass_fields__)
+_values_of = attrgetter(*_FIELDS)
 
 
 def shown_columns() -> list[Column[Any]]:
@@ -99,12 +101,6 @@ class SqlHistory:
         await self._database.write(_forget_pictures, hashes)
 
 
-def _insert(connection: Connection, table: Any) -> Any:
-    """The dialect's INSERT, the one that knows ON CONFLICT; both spell it alike."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
 def _append(connection: Connection, rows: Sequence[PredictionRow], files: Sequence[PictureFile]) -> None:
     stored_at = microseconds_now()
     if files:
@@ -112,9 +108,9 @@ def _append(connection: Connection, rows: Sequence[PredictionRow], files: Sequen
             {"sha256": f.sha256, "extension": f.extension, "bytes": len(f.content), "stored_at": stored_at}
             for f in {file.sha256: file for file in files}.values()
         ]
-        connection.execute(_insert(connection, pictures).on_conflict_do_nothing(), kept)
+        connection.execute(insert_into(connection, pictures).on_conflict_do_nothing(), kept)
     if rows:
-        values = [{name: getattr(row, name) for name in _FIELDS} for row in rows]
+        values = [dict(zip(_FIELDS, _values_of(row), strict=True)) for row in rows]
         connection.execute(insert(predictions), values)
         _roll_up(connection, rows)
 
@@ -142,7 +138,7 @@ def _roll_up(connection: Connection, rows: Sequence[PredictionRow]) -> None:
         entry[2] += row.milliseconds
     names = ("predictions", "score_sum", "milliseconds_sum")
     keys = ("minute", "model", "version", "label")
-    statement = _insert(connection, minutes)
+    statement = insert_into(connection, minutes)
     added = {name: minutes.c[name] + statement.excluded[name] for name in names}
     values = [dict(zip(keys + names, (*key, *entry), strict=True)) for key, entry in sorted(sums.items())]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=added), values)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, delete, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.history import microseconds_now
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import leases
 
 
@@ -33,8 +33,7 @@ def _acquire(connection: Connection, name: str, holder: str, seconds: float) -> 
     taking = update(leases).where(leases.c.name == name, is_free)
     if connection.execute(taking.values(holder=holder, expires_at=expires_at)).rowcount:
         return True
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    creating = dialect.insert(leases).values(name=name, holder=holder, expires_at=expires_at)
+    creating = insert_into(connection, leases).values(name=name, holder=holder, expires_at=expires_at)
     connection.execute(creating.on_conflict_do_nothing())
     now_held_by = select(leases.c.holder).where(leases.c.name == name)
     return connection.execute(now_held_by).scalar_one_or_none() == holder

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.database.connection import Database
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import schedules
 from gateway.ports.training import RunRequest, ScheduleRow, as_json
 
@@ -56,9 +56,8 @@ def _find(connection: Connection, schedule_id: str) -> ScheduleRow | None:
 def _put(connection: Connection, row: ScheduleRow) -> None:
     values = {name: getattr(row, name) for name in ScheduleRow.__dataclass_fields__ if name != "request"}
     values["spec"] = as_json(row.request)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     replaced = {name: value for name, value in values.items() if name != "id"}
-    statement = dialect.insert(schedules).values(values)
+    statement = insert_into(connection, schedules).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced))
 
 

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.history import MICROSECONDS_A_MINUTE
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import disagreements, predictions, shadows
 from gateway.ports.shadows import Disagreement, ShadowCount, Verdicts
 
@@ -50,15 +50,14 @@ class SqlShadows:
 
 
 def _save(connection: Connection, counts: Sequence[ShadowCount], differing: Sequence[Disagreement]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     if counts:
-        statement = dialect.insert(shadows)
+        statement = insert_into(connection, shadows)
         added = {name: shadows.c[name] + statement.excluded[name] for name in _SUMS}
         upsert = statement.on_conflict_do_update(index_elements=_KEYS, set_=added)
         connection.execute(upsert, [asdict(count) for count in counts])
     if differing:
         rows = [asdict(one) for one in differing]
-        connection.execute(dialect.insert(disagreements).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, disagreements).on_conflict_do_nothing(), rows)
 
 
 def _totals(connection: Connection, model: str, shadow: int, since: int) -> list[ShadowCount]:

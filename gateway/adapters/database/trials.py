@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from gateway.adapters.database.connection import Database
+from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import canary_evidence, canary_trials
 from gateway.errors import DatabaseError
 from gateway.ports.canary import Arms, Evidence, Outcome, Table, Trial
@@ -68,7 +68,6 @@ class SqlTrials:
 
 
 def _save(connection: Connection, rows: Sequence[Evidence]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = [
         {
             "id": row.id,
@@ -80,7 +79,7 @@ def _save(connection: Connection, rows: Sequence[Evidence]) -> None:
         }
         for row in rows
     ]
-    connection.execute(dialect.insert(canary_evidence).on_conflict_do_nothing(), values)
+    connection.execute(insert_into(connection, canary_evidence).on_conflict_do_nothing(), values)
 
 
 def _running(connection: Connection, model: str) -> Trial | None:
