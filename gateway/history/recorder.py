@@ -155,7 +155,7 @@ class Recorder:
             file = self._keep(item.picture) if item.picture is not None else None
             if file is not None:
                 files.append(file)
-            rows.append(_row(item, file and file.sha256))
+            rows.append(_row(item, None if file is None else file.sha256))
         return rows, files
 
     def _keep(self, content: bytes) -> PictureFile | None:
