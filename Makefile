@@ -167,7 +167,7 @@ chart-schemas: development ## Keep the API server's schemas for the chart's test
 	$(IN_VENV) tests/chart/schemas.py
 
 e2e: development ## The whole on a real cluster and with Compose (needs KUBECONFIG, helm, kubectl, docker)
-	REKINDLE_E2E=1 $(IN_VENV) -m pytest -x -s --timeout 900 tests/cluster $(E2E)
+	REKINDLE_E2E=1 $(IN_VENV) -m pytest -x -s --timeout 900 -o timeout_func_only=true tests/cluster $(E2E)
 
 dashboard-weight: development ## Bytes and first paint of each page (ROWS="--rows 1000000"; needs chromium)
 	$(IN_VENV) -m load_tests.dashboard.weight $(ROWS)
