@@ -12,6 +12,7 @@ from learning import YELLOW, Service
 from contract.layout import UPLOADS, is_upload, sha256_of, walk_files
 from contract.records import RunState
 from trainer.__main__ import main
+from trainer.need import LEAST_FARTHEST
 from trainer.uploads import seen_by
 
 pytestmark = pytest.mark.tensorflow
@@ -51,6 +52,18 @@ def _assert_knows(service: Service, version: int, colours: dict[str, tuple[int, 
         pixels = np.frombuffer(b"".join(content), np.uint8).reshape(20, 24, 24, 3)
         named = served.probabilities(pixels).argmax(axis=1)
         assert np.mean(named == card.labels.index(label)) >= 0.8, label
+
+
+def test_how_far_it_goes_is_what_new_examples_ask_for(service: Service, tmp_path: Path) -> None:
+    """Pictures as known ones move the weights a little; a look that the parent gets wrong, nearly all the way."""
+    other = service.copy(tmp_path / "other")
+    service.upload_each(20)
+    other.upload_many("blue", VIOLET, range(100, 160))
+    shares = []
+    for each in (service, other):
+        assert each.train("tuned").state is RunState.SUCCEEDED
+        shares.append(each.card(2).hyper_parameters["tuned_share"])
+    assert 0 < float(shares[0]) <= LEAST_FARTHEST < float(shares[1])
 
 
 def test_all_corrections_wrong_are_refused(service: Service) -> None:
