@@ -109,9 +109,7 @@ def _right(examples: Examples, answer: Answer) -> Booleans:
     return np.asarray(answer(examples.images).argmax(axis=1) == examples.truth)
 
 
-def _shift(
-    new: Examples, old: Examples, recognised: Recognised, answer: Answer, known: int
-) -> Shift | None:
+def _shift(new: Examples, old: Examples, recognised: Recognised, answer: Answer, known: int) -> Shift | None:
     """Measured on classes that the parent knows, where it has become worse."""
     if not len(old) or not recognised.is_clearly_worse:
         return None

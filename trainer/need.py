@@ -16,8 +16,8 @@ from scipy.stats import norm  # type: ignore[import-untyped]
 from trainer.noninferiority import Booleans
 
 LEAST_FARTHEST = 0.4
-"""Of the way to the tuned weights, where nothing shows that the parent is worse on new examples: most of what
-they teach, while far fewer than half of the answers move that would move at the end of the way."""
+"""Of the way to the tuned weights, where nothing shows that the parent is worse on new examples: less than
+half of the answers move that move at its end, and the first part of the way teaches most."""
 CONFIDENCE = 0.95
 """One-sided: in so many of 100 cases without a change the need is 0."""
 

@@ -24,9 +24,7 @@ def test_as_well_as_others_needs_nothing() -> None:
 def test_chance_is_taken_for_a_change_as_rarely_as_stated() -> None:
     """New pictures of the old kind: in one of twenty draws there is a need, and it is hardly ever large."""
     random = np.random.default_rng(1)
-    needs = np.array(
-        [beyond_chance(random.random(400) < 0.6, random.random(250) < 0.6) for _ in range(2000)]
-    )
+    needs = np.array([beyond_chance(random.random(400) < 0.6, random.random(250) < 0.6) for _ in range(2000)])
     assert 0.03 < np.mean(needs > 0) < 0.07
     assert np.mean(needs > 0.6) < 0.01
 
