@@ -17,10 +17,12 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.special import softmax  # type: ignore[import-untyped]
 
+from trainer.need import Recognised
+from trainer.noninferiority import Booleans
 from trainer.reading import Examples
 from trainer.replay import Mixture
 from trainer.served import BATCH, FloatArray
-from trainer.shift import Shift, estimate, is_worth_it
+from trainer.shift import Answer, Shift, estimate, is_worth_it
 
 NEW_SHARE = 0.25
 """Of an epoch that new examples shall have, shown at most MOST_SHOWN times each."""
@@ -39,6 +41,8 @@ class Lessons:
     targets: FloatArray
     """float32 [N, classes]."""
     shift: Shift | None
+    need: float
+    """0–1: how much worse the parent is on the new examples (trainer.need)."""
 
 
 def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: float) -> Lessons:
@@ -58,7 +62,8 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
     logits = answer(old.images) if len(old) else np.zeros((0, known), np.float32)
     taught = np.pad(softmax(logits, axis=1), ((0, 0), (0, classes - known)))
     replayed = PARENTS_SHARE * taught + (1 - PARENTS_SHARE) * smoothed[old.truth]
-    shift = _shift(new, old, logits, answer, known)
+    recognised = _recognised(mixture, new, logits.argmax(axis=1) == old.truth, answer, known)
+    shift = _shift(new, old, recognised, answer, known)
     parts = [(old, replayed)]
     if shift is not None:
         half = old.at(range(0, len(old), 2))
@@ -75,6 +80,7 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
         ),
         np.concatenate([targets for _, targets in parts]).astype(np.float32),
         shift,
+        recognised.need,
     )
 
 
@@ -83,17 +89,33 @@ def _times(new: int, old: int) -> int:
     return int(np.clip(round(NEW_SHARE / (1 - NEW_SHARE) * old / new), 1, MOST_SHOWN))
 
 
-def _shift(
-    new: Examples, old: Examples, logits: FloatArray, answer: Callable[..., FloatArray], known: int
-) -> Shift | None:
+def _recognised(
+    mixture: Mixture, new: Examples, right_on_replayed: Booleans, answer: Answer, known: int
+) -> Recognised:
+    """Old pictures are those held out: the ones that it was trained on, it knows better than any others."""
+    chosen, held_out = _known(new, known), mixture.old_validation
+    return Recognised(
+        _right(chosen, answer) if len(chosen) else np.zeros(0, bool),
+        _right(held_out, answer) if len(held_out) else right_on_replayed,
+        is_each_known=len(chosen) == len(new),
+    )
+
+
+def _known(new: Examples, known: int) -> Examples:
+    return new.at(np.flatnonzero(new.truth < known).tolist())
+
+
+def _right(examples: Examples, answer: Answer) -> Booleans:
+    return np.asarray(answer(examples.images).argmax(axis=1) == examples.truth)
+
+
+def _shift(new: Examples, old: Examples, recognised: Recognised, answer: Answer, known: int) -> Shift | None:
     """Measured on classes that the parent knows, where it has become worse."""
-    chosen = new.at(np.flatnonzero(new.truth < known).tolist())
-    if not len(chosen) or not len(old):
+    if not len(old) or not recognised.is_clearly_worse:
         return None
-    right_on_new = float(np.mean(answer(chosen.images).argmax(axis=1) == chosen.truth))
-    right_on_old = float(np.mean(logits.argmax(axis=1) == old.truth))
-    if not is_worth_it(right_on_new, right_on_old):
+    if not is_worth_it(float(recognised.new.mean()), float(recognised.old.mean())):
         return None
+    chosen = _known(new, known)
     return estimate(chosen.images, chosen.truth, old.images, answer)
 
 

@@ -16,7 +16,7 @@ from trainer import data, uploads
 from trainer.errors import DataError
 from trainer.folders import Folders
 from trainer.planning import Plan
-from trainer.reading import File, Progress, Read, deduplicated, read_all, to_examples
+from trainer.reading import Examples, File, Progress, Read, deduplicated, read_all, to_examples
 
 VALIDATION = 1000
 """Old validation pictures that are enough to calibrate on and to choose an epoch by."""
@@ -41,6 +41,11 @@ class Mixture:
     def new(self) -> int:
         """How many training examples are new."""
         return sum(self.is_new)
+
+    @property
+    def old_validation(self) -> Examples:
+        """What the parent was not trained on, and is like what it was."""
+        return self.data.validation.at([i for i, new in enumerate(self.is_new_validation) if not new])
 
 
 def load_mixture(

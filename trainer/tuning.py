@@ -20,6 +20,7 @@ from trainer.fit import Fit, Hooks
 from trainer.hardware import training_devices, training_precision
 from trainer.lessons import prepare
 from trainer.model import Architecture
+from trainer.need import farthest
 from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.replay import Mixture, load_mixture
@@ -111,8 +112,13 @@ def fit(
         keeps_best=False,
     )
     result.run()
-    share = blend(network, start, _accuracy_on_old(result, mixture), MAY_LOSE * spec.gate.tolerance)
-    notes: dict[str, str | int | float] = {"examples_an_epoch": len(lessons.examples), "tuned_share": share}
+    accuracy, may_lose = _accuracy_on_old(result, mixture), MAY_LOSE * spec.gate.tolerance
+    share = blend(network, start, accuracy, may_lose, farthest(lessons.need))
+    notes: dict[str, str | int | float] = {
+        "examples_an_epoch": len(lessons.examples),
+        "need": round(lessons.need, 4),
+        "tuned_share": round(share, 4),
+    }
     if lessons.shift:
         notes["estimated_shift"] = str(lessons.shift)
     return Tuned(result, recipe, architecture, notes)
@@ -120,8 +126,7 @@ def fit(
 
 def _accuracy_on_old(fit: Fit, mixture: Mixture) -> Callable[[], float]:
     """Of the network as it then is, on validation pictures that the parent may know."""
-    is_new = mixture.is_new_validation
-    old = mixture.data.validation.at([index for index, new in enumerate(is_new) if not new])
+    old = mixture.old_validation
     if not len(old):
         return lambda: 1.0
     return lambda: float((fit.logits(old.images).argmax(axis=1) == old.truth).mean())

@@ -38,3 +38,11 @@ def test_the_farthest_point_that_loses_little(lost_in_full: float, share: float)
     network = Network(lost_in_full)
     assert blend(network, [np.array([0.0])], network.accuracy, may_lose=0.005) == share
     assert network.weights[0][0] == pytest.approx(share * lost_in_full)
+
+
+@pytest.mark.parametrize(("lost_in_full", "share"), [(0.0, 0.4), (0.02, 0.4 * 0.55), (0.5, 0.4 * SHARES[-1])])
+def test_no_farther_than_it_may(lost_in_full: float, share: float) -> None:
+    """Where the new examples ask for little, the end of the way is not even tried, whatever it would lose."""
+    network = Network(lost_in_full)
+    assert blend(network, [np.array([0.0])], network.accuracy, may_lose=0.005, farthest=0.4) == share
+    assert network.weights[0][0] == pytest.approx(share * lost_in_full)

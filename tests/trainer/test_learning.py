@@ -12,6 +12,7 @@ from learning import YELLOW, Service
 from contract.layout import UPLOADS, is_upload, sha256_of, walk_files
 from contract.records import RunState
 from trainer.__main__ import main
+from trainer.need import LEAST_FARTHEST
 from trainer.uploads import seen_by
 
 pytestmark = pytest.mark.tensorflow
@@ -31,6 +32,7 @@ def test_a_fine_tune_learns_and_passes_the_gate(service: Service) -> None:
     assert card.lineage is not None
     assert card.lineage.method == "fine-tune"
     assert card.lineage.new_labels == ["yellow"]
+    assert card.hyper_parameters["need"] == 1
     assert card.lineage.new_examples + card.lineage.replayed_examples == card.dataset.examples["train"]
     assert card.gate == result.gate
     assert card.gate is not None
@@ -91,6 +93,7 @@ def test_contradictions_and_bad_files_are_left_out(service: Service) -> None:
         (service.data / "train" / label / f"{digest}.png").write_bytes(content)
     (service.data / "train" / "red" / f"{'0' * 64}.png").write_bytes(b"no picture")
     assert service.train("mixed").state is RunState.SUCCEEDED
+    assert 0 < float(service.card(2).hyper_parameters["tuned_share"]) <= LEAST_FARTHEST
     skipped = " ".join(f"{row.path} {row.reason}" for row in service.card(2).dataset.skipped)
     assert "under another label" in skipped
     assert "0" * 64 in skipped
