@@ -1,7 +1,7 @@
 """The decisions of a rollout as pure functions, and the text of models.config.
 
-What is read and written when is gateway.rollouts.service's business. TensorFlow Serving refuses a label on a
-version that is not AVAILABLE, hence the order of a move: name both versions, wait, move the label.
+What is read and written when is gateway.rollouts.following's business. TensorFlow Serving refuses a label
+on a version that is not AVAILABLE, hence the order of a move: name both versions, wait, move the label.
 """
 
 from __future__ import annotations
