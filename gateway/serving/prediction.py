@@ -30,9 +30,9 @@ from gateway.ports.drift import Watcher
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, as_asked
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import Answer
 from gateway.serving.pools import Pools
 from gateway.serving.shadowing import Copied, Shadowing
+from gateway.serving.tickets import Answer
 from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
 
 Decoded = Sequence[bytes | RequestError]

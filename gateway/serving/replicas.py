@@ -28,7 +28,8 @@ from gateway.metrics import Metrics
 from gateway.ports.canary import Observer
 from gateway.ports.serving import Predictor, Scores, VersionStatus
 from gateway.ports.tracing import Call, Tracing, Untraced
-from gateway.serving.batching import Batch, BatchQueue
+from gateway.serving.batching import BatchQueue
+from gateway.serving.tickets import Batch
 
 log = logging.getLogger(__name__)
 
