@@ -3,7 +3,7 @@
 A replica that is idle pulls at once whatever waits; what arrives while its call runs forms the next
 batch. So an idle gateway adds no wait, and a busy one sends batches as large as its load. A batch holds
 images of one served version; a large request may be spread over several. Who pulls, and what happens
-when a call fails, is gateway.serving.replicas' business.
+when a call fails, is gateway.serving.replica's business.
 """
 
 from __future__ import annotations
