@@ -27,7 +27,7 @@ from gateway.errors import MalformedBodyError, TooLargeError
 from gateway.history.recorder import Remembered
 from gateway.ids import new_id
 from gateway.rollouts.routing import Address
-from gateway.serving.prediction import Picture
+from gateway.serving.decoding import Picture
 
 router = APIRouter(tags=["open inference protocol"], route_class=DirectRoute)
 
