@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 from gateway.access.callers import Role
 from gateway.api import tensors
 from gateway.api.access import caller_of

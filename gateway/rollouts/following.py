@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.errors import CardError
 from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion

@@ -10,7 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from contract.records import ModelCard, Rollout, now
+from contract.card import ModelCard
+from contract.rollout import Rollout
+from contract.values import now
 from gateway.errors import CardError, RolloutFileError, UnknownModelError
 from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion

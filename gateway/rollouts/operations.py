@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.errors import ConflictError, UnknownVersionError
 from gateway.rollouts import rules
 from gateway.rollouts.state import ModelState

@@ -13,8 +13,10 @@ from typing import Any
 from google.protobuf.text_format import ParseError
 
 from contract import tfserving_api as api
-from contract.records import ModelCard, Rollout, now
+from contract.card import ModelCard
+from contract.rollout import Rollout
 from contract.tfserving_api import ModelVersionState
+from contract.values import now
 from gateway.ports.serving import VersionStatus
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.errors import CardError, NoVersionError, RolloutFileError, UnknownVersionError
 from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion

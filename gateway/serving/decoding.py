@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from contract import images
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from gateway.errors import DeadlineError, NotAPictureError, RequestError, TooLargeError
 from gateway.settings import DecodeSettings, LimitSettings
 

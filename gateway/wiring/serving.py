@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.adapters.certificates import CertificateFiles
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.drift import SqlDrift

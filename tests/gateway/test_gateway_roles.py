@@ -12,7 +12,7 @@ from gateway_harness import RunningGateway, StartGateway
 from sqlalchemy import text
 
 from contract import layout
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.adapters.database.connection import make_engine
 from gateway.rollouts.state import ModelState
 from gateway.settings import DatabaseSettings

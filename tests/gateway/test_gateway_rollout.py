@@ -13,7 +13,7 @@ from gateway_harness import RunningGateway, StartGateway
 
 from contract import layout
 from contract import tfserving_api as api
-from contract.records import Rollout
+from contract.rollout import Rollout
 from contract.tfserving_api import ModelVersionState
 from gateway.errors import CardError, NoVersionError, RolloutFileError, UnknownModelError
 from gateway.metrics import Metrics
