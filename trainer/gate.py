@@ -93,10 +93,18 @@ def _accuracy(evidence: Evidence, rule: GateRule) -> GateCheck:
     bound = upper_bound(paired, rule.confidence)
     sentence = (
         f"of {len(paired)} protected pictures stable alone is right on {paired.lost}, the candidate alone on "
-        f"{paired.won}: it loses {paired.loss:.2%}, with {rule.confidence:.0%} confidence less than "
-        f"{bound:.2%}; the tolerance is {rule.tolerance:.2%}"
+        f"{paired.won}: it {_moved(paired.loss)}, with {rule.confidence:.0%} confidence "
+        f"{_bounded(bound)}; it may lose less than {rule.tolerance:.2%}"
     )
     return _check("accuracy", bound < rule.tolerance, sentence, bound, rule.tolerance)
+
+
+def _moved(loss: float) -> str:
+    return f"loses {loss:.2%}" if loss > 0 else f"wins {-loss:.2%}" if loss else "loses nothing"
+
+
+def _bounded(loss: float) -> str:
+    return f"a loss below {loss:.2%}" if loss >= 0 else f"a win above {-loss:.2%}"
 
 
 def _class_floors(evidence: Evidence, rule: GateRule) -> GateCheck:
@@ -104,6 +112,8 @@ def _class_floors(evidence: Evidence, rule: GateRule) -> GateCheck:
     worst = max(losses, key=lambda label: losses[label])
     below = [label for label, loss in losses.items() if loss > rule.class_tolerance]
     sentence = f"the class that loses most is {worst!r}: {losses[worst]:.2%} of its recall"
+    if losses[worst] <= 0:
+        sentence = "no class loses any of its recall"
     if below:
         sentence += f"; more than {rule.class_tolerance:.0%} lose {', '.join(map(repr, below))}"
     return _check("class_floors", not below, sentence, losses[worst], rule.class_tolerance)

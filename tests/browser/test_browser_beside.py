@@ -80,3 +80,28 @@ def test_two_results_are_compared_measurement_by_measurement(
     expect(rows.nth(1)).to_contain_text("+25.0")
     assert violations(visit) == []
     assert visit.complaints == []
+
+
+def test_what_is_said_of_one_measurement_is_no_line_of_its_own(
+    start_gateway: Callable[..., Gateway], open_tab: Callable[..., Visit], tmp_path: Path
+) -> None:
+    """What `make load-test` wrote is shown first; a remark on each row is in the table alone."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    result(folder, "aside", 1.0)
+    rows = [
+        {"replicas": replicas, "images_per_second": 9.0 * replicas, "next_bottleneck": f"server {replicas}"}
+        for replicas in (1, 2, 3)
+    ]
+    (folder / "replicas.json").write_text(json.dumps({"table": rows}))
+    gateway = start_gateway(STORES__LOAD_TESTS=str(folder))
+    gateway.start()
+    visit = open_tab(gateway.url)
+    visit.open("loadtests")
+    page = visit.page
+    expect(page.get_by_role("combobox", name="Result", exact=True)).to_have_value("replicas")
+    expect(page.get_by_text("From 9 (1 replicas) to 27 (3 replicas) images per second.")).to_be_visible()
+    page.get_by_text("All 3 measurements").click()
+    expect(page.get_by_role("table", name="Measurements of table")).to_contain_text("server 2")
+    assert page.get_by_label("next bottleneck").count() == 0
+    assert visit.complaints == []

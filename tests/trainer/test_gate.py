@@ -101,3 +101,19 @@ def test_without_corrections_their_checks_pass_and_say_so() -> None:
     observed = {check.name: check.observed for check in decision.checks}
     assert observed["corrections"] is None
     assert observed["corrections_learned"] is None
+
+
+@pytest.mark.parametrize(
+    ("stable", "candidate", "words"),
+    [
+        (0, 2, "it loses 0.33%, with 95% confidence a loss below"),
+        (0, 0, "it loses nothing, with 95% confidence a loss below"),
+        (60, 0, "it wins 10.00%, with 95% confidence a win above"),
+    ],
+)
+def test_a_gain_is_not_told_as_a_negative_loss(stable: int, candidate: int, words: str) -> None:
+    """Wrong answers of stable and candidate among the first of all pictures."""
+    decision = decide(replace(evidence(), protected=Paired(right(stable), right(candidate))), GateRule())
+    accuracy = next(check for check in decision.checks if check.name == "accuracy")
+    assert words in accuracy.sentence
+    assert "-" not in accuracy.sentence

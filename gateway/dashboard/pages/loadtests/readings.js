@@ -14,7 +14,7 @@ const COUNTERS = ["round"];
 const isRow = (row) => row && typeof row === "object" && !Array.isArray(row);
 const flat = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value === null || typeof value !== "object"));
 
-/** [{name, rows, words, settings, measures, across}] */
+/** [{name, rows, words, remarks, settings, measures, across}] */
 export function readings(content, name = "") {
   if (Array.isArray(content)) return content.length > 1 && content.every(isRow) ? [described(name, content.map(flat))].filter(Boolean) : [];
   if (!content || typeof content !== "object") return [];
@@ -26,11 +26,14 @@ function described(name, rows) {
   const has = (test) => columns.filter((column) => rows.some((row) => test(row[column])));
   const numbers = has((value) => typeof value === "number");
   const isFew = (column) => new Set(rows.map((row) => row[column])).size <= MOST_SETTINGS;
-  const words = has((value) => typeof value === "string").filter(isFew);
   const settings = numbers.filter((column) => SETTINGS.includes(column) && isFew(column));
+  const texts = has((value) => typeof value === "string").filter(isFew);
+  // Words that hardly repeat say something of one measurement; they name no group of them, but for the table's rows.
+  const words = texts.filter((column) => !settings.length || 2 * new Set(rows.map((row) => row[column])).size <= rows.length);
+  const remarks = texts.filter((column) => !words.includes(column));
   const measures = numbers.filter((column) => !settings.includes(column) && !COUNTERS.includes(column)).sort((one, other) => rank(one) - rank(other));
   if (!measures.length) return null;
-  return { name, rows, words, settings, measures, across: ACROSS.find((column) => settings.includes(column)) ?? null };
+  return { name, rows, words, remarks, settings, measures, across: ACROSS.find((column) => settings.includes(column)) ?? null };
 }
 
 const rank = (column) => (MAIN.test(column) ? 0 : TIME.test(column) ? 1 : 2);

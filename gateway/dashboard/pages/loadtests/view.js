@@ -54,7 +54,7 @@ function measured(result, one, choices, redraw) {
     { key: id },
     h("div", { class: "fields" }, varied.map((column) => field(title(column), select(chosen.filter[column] ?? "", [["", "All"], ...[...new Set(one.rows.map((row) => row[column]))].map((value) => [String(value), String(value)])], choose(column)))), field("Second plot", select(chosen.second ?? one.measures[1] ?? "", one.measures.slice(1).map((column) => [column, title(column)]), (value) => { chosen.second = value; redraw(); }))),
     h("div", { class: "grid" }, [one.measures[0], chosen.second ?? one.measures[1]].filter(Boolean).slice(0, DRAWN).map((measure) => plot(one, rows, measure, varied))),
-    h("details", { class: "numbers" }, h("summary", {}, `All ${rows.length} measurements`), table(`Measurements of ${one.name}`, [...one.words.map((column) => title(column)), ...[...one.settings, ...one.measures].map((column) => [title(column)])], rows.map((row) => [...one.words, ...one.settings, ...one.measures].map((column) => shownNumber(row[column]))))),
+    h("details", { class: "numbers" }, h("summary", {}, `All ${rows.length} measurements`), table(`Measurements of ${one.name}`, [...one.words.map((column) => title(column)), ...[...one.settings, ...one.measures].map((column) => [title(column)]), ...one.remarks.map((column) => title(column))], rows.map((row) => [...one.words, ...one.settings, ...one.measures, ...one.remarks].map((column) => shownNumber(row[column]))))),
   );
 }
 

@@ -21,7 +21,7 @@ function useRow(version, use, known, rollout) {
     key: version,
     cells: [
       h("a", { class: "hold", href: link("versions", { version }) }, `Version ${version}`),
-      h("span", { class: "hold" }, roleBadge(known?.role), canary),
+      h("span", {}, roleBadge(known?.role), canary),
       count(use?.predictions ?? 0),
       percent(use?.share ?? null),
       number(use?.mean_score ?? null, 3),
