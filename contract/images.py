@@ -16,7 +16,7 @@ from operator import mul
 from PIL import Image, ImageOps
 
 from contract import bare_pictures
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """Pillow's names. Formats that call other programs (EPS) or have rarely fuzzed parsers stay out."""

@@ -2,7 +2,7 @@
 
 Everything a reader may see arrives by one rename in its own directory; names that begin with a dot
 are never read. Attributes may be stale and locks absent (the volume may be NFS), renames are atomic.
-What the files say is contract.records' business.
+What the files say is the records' business: contract.training, contract.card, contract.rollout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 
 CARD = "model_card.json"
 SAVED_MODEL = "saved_model.pb"

@@ -1,6 +1,7 @@
 """What every record is made of: the closed, frozen base, and the types of names and numbers.
 
-The records themselves are in contract.records and, of learning, contract.gate and contract.reference.
+The records themselves, which cross a process boundary as JSON, are in files by subject: image_spec, training,
+evaluation, gate, reference, card and rollout. A misspelt key is an error where it was written.
 """
 
 from __future__ import annotations

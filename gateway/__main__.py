@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 from gateway import logs
@@ -24,57 +24,64 @@ MIGRATE_RETRY_SECONDS = 1.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
+    chosen = _parser().parse_args(arguments)
+    logs.configure()
+    try:
+        return _run(chosen)
+    except (GatewayError, ValueError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
-    commands: dict[str, tuple[Callable[[Settings], int], str]] = {
-        "serve": (_serve, "answer HTTP until SIGTERM or SIGINT"),
-        "bootstrap": (_bootstrap, "write rollout.json and models.config from the versions that are there"),
-        "check": (_check, "validate the settings and reach every dependency"),
-        "migrate": (_migrate, "bring the database to this version's schema"),
-        "reindex": (_reindex, "make the index of the datasets again from their files"),
-    }
-    subparsers = parser.add_subparsers(dest="command", required=True)
-    for name, (_, help_text) in commands.items():
-        subparsers.add_parser(name, help=help_text)
-    subparsers.choices["serve"].add_argument(
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="answer HTTP until SIGTERM or SIGINT")
+    serve.add_argument(
         "--role",
         dest="serve_as",
         choices=get_args(ProcessRole),
         help="what to serve, instead of GATEWAY_SERVER__ROLE",
     )
-    subparsers.choices["migrate"].add_argument(
+    for name, help_text in {
+        "bootstrap": "write rollout.json and models.config from the versions that are there",
+        "check": "validate the settings and reach every dependency",
+    }.items():
+        commands.add_parser(name, help=help_text)
+    migrate = commands.add_parser("migrate", help="bring the database to this version's schema")
+    migrate.add_argument(
         "--wait-seconds",
         dest="wait_seconds",
         type=float,
         default=0.0,
         help="how long to wait for a database that does not answer yet (default: %(default)g)",
     )
-    waiting = subparsers.add_parser("await", help="wait until the model servers have what they start from")
+    commands.add_parser("reindex", help="make the index of the datasets again from their files")
+    waiting = commands.add_parser("await", help="wait until the model servers have what they start from")
     waiting.add_argument("model", help="whose servers are to start")
-    token = subparsers.add_parser("token", help="make a token and the line for the tokens file")
+    token = commands.add_parser("token", help="make a token and the line for the tokens file")
     token.add_argument("name", help="of the caller; it stands in the history and the audit log")
     token.add_argument("role", type=Role.of, help=f"one of: {', '.join(map(str, Role))}")
-    chosen = parser.parse_args(arguments)
-    logs.configure()
-    try:
-        if chosen.command == "token":
-            return _token(chosen.name, chosen.role)
-        if role := getattr(chosen, "serve_as", None):
-            os.environ["GATEWAY_SERVER__ROLE"] = role
-        settings = load_settings()
-        logs.configure(settings.log.format, settings.log.level)
-        if chosen.command == "await":
+    return parser
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    """Carry out the command that was chosen. Raises GatewayError, ValueError."""
+    if chosen.command == "token":
+        return _token(chosen.name, chosen.role)
+    if role := getattr(chosen, "serve_as", None):
+        os.environ["GATEWAY_SERVER__ROLE"] = role
+    settings = load_settings()
+    logs.configure(settings.log.format, settings.log.level)
+    match chosen.command:
+        case "await":
             return _await(settings, chosen.model)
-        if chosen.command == "migrate":
+        case "migrate":
             return _migrate(settings, chosen.wait_seconds)
-        return commands[chosen.command][0](settings)
-    except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(f"gateway: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    plain = {"serve": _serve, "bootstrap": _bootstrap, "check": _check, "reindex": _reindex}
+    return plain[chosen.command](settings)
 
 
 def _serve(settings: Settings) -> int:
@@ -111,7 +118,7 @@ def _await(settings: Settings, model: str) -> int:
     return 0
 
 
-def _migrate(settings: Settings, wait_seconds: float = 0.0) -> int:
+def _migrate(settings: Settings, wait_seconds: float) -> int:
     from gateway.adapters.database.migration import migrate
 
     give_up_at = time.monotonic() + wait_seconds

@@ -14,8 +14,8 @@ from time import sleep
 from google.protobuf.text_format import ParseError
 
 from contract import tfserving_api as api
+from contract.card import ModelCard
 from contract.layout import ModelPaths, model_names, models_config, publish
-from contract.records import ModelCard
 from gateway.adapters.filesystem import FileModelStore
 from gateway.errors import StoreError
 from gateway.metrics import Metrics

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from contract.records import RunState
+from contract.training import RunState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from contract import images
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 
 DRAWN = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 JPEG_SIDE = 256

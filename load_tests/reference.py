@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI, File, UploadFile
 
 from contract import images as image_rule
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 
 SPEC = ImageSpec(height=32, width=32)
 RANKED = [{"label": f"class-{number}", "score": 0.1} for number in range(5)]

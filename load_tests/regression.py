@@ -24,8 +24,8 @@ from pathlib import Path
 
 import httpx
 
+from contract.card import ModelCard
 from contract.layout import ModelPaths
-from contract.records import ModelCard
 from load_tests import forms, pictures
 from load_tests.cpu_times import cpu_seconds
 from load_tests.model_server.child import echo

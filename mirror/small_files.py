@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contract.layout import ModelPaths, model_names, models_config
-from contract.records import Rollout
+from contract.rollout import Rollout
 
 SmallFiles = Mapping[str, bytes]
 """Path in the store → content."""

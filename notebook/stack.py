@@ -10,7 +10,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from rekindle.answers import Remembered
+from rekindle.answers.predictions import Remembered
 from rekindle.client import Client
 from rekindle.errors import ApiError
 from rekindle.loopback import HOST, free_ports

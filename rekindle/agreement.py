@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from contract.layout import walk_files
-from rekindle.answers import Prediction, Predictions
+from rekindle.answers.predictions import Prediction, Predictions
 
 TIE = 1e-4
 """Two best scores that differ by less are a tie: rounding may turn their order."""

@@ -1,5 +1,5 @@
 """One training run: load, fit, evaluate, export, publish.
 
 The only room besides model_server that knows TensorFlow. What a run is told and what it leaves behind
-are contract.records; where those lie is contract.layout.
+are contract.training and contract.card; where those lie is contract.layout.
 """

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from contract.gate import GateRule
 from contract.layout import RunPaths
-from contract.records import BackboneSpec, Base, Preset, RunState, Start, TrainingResult, TrainingSpec
+from contract.training import BackboneSpec, Base, Preset, RunState, Start, TrainingResult, TrainingSpec
 from trainer import cluster, fetch
 from trainer.adopt import arguments as adopt
 from trainer.errors import BUSY_EXIT_CODE, BusyError, TrainerError

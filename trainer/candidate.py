@@ -17,14 +17,9 @@ import keras
 import numpy as np
 
 from contract import layout
-from contract.records import (
-    Evaluation,
-    Lineage,
-    ModelCard,
-    ProgressEvent,
-    SkippedFile,
-    TrainingSpec,
-)
+from contract.card import Lineage, ModelCard, SkippedFile
+from contract.evaluation import Evaluation
+from contract.training import ProgressEvent, TrainingSpec
 from trainer import data, plots, uploads
 from trainer.config import Recipe
 from trainer.encoded import agreement_event, compare_decoders

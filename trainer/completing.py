@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from contract import layout
-from contract.records import Embedding, ModelCard
+from contract.card import Embedding, ModelCard
 from trainer import data, model
 from trainer.errors import TrainerError
 from trainer.export import Exported, save_network

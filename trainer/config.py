@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from contract.records import Preset, TrainingSpec
+from contract.training import Preset, TrainingSpec
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract import images, layout
-from contract.records import DatasetProfile, ImageSpec, SkippedFile
+from contract.card import DatasetProfile, SkippedFile
+from contract.image_spec import ImageSpec
 from trainer.errors import DataError
 from trainer.folders import Folders
 from trainer.reading import Examples as Examples

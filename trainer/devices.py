@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from contract.records import Record
+from contract.values import Record
 
 R = TypeVar("R", bound=Record)
 Array = npt.NDArray[Any]

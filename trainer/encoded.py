@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.records import EncodedImages, ProgressEvent
+from contract.card import EncodedImages
+from contract.training import ProgressEvent
 from trainer.export import ENCODED_FORMATS, ENCODED_SUFFIXES
 from trainer.served import FloatArray, SavedVersion
 

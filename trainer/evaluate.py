@@ -1,4 +1,4 @@
-"""From predicted probabilities to the records of contract.records: every figure a card or a page shows.
+"""From predicted probabilities to the records of contract.evaluation: every figure a card or a page shows.
 
 Pure functions of arrays: nothing is read, written or drawn here (trainer.plots draws), and no network
 is called. numpy comes in, plain Python goes out, so that the records travel as JSON.
@@ -24,7 +24,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from contract.records import AverageMetrics, CalibrationBin, ClassMetrics, Evaluation
+from contract.evaluation import AverageMetrics, CalibrationBin, ClassMetrics, Evaluation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -17,7 +17,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from contract.records import Embedding, ImageSpec, Resampling
+from contract.card import Embedding
+from contract.image_spec import ImageSpec, Resampling
 from trainer.embedding import with_embedding
 from trainer.model import Architecture, copy_as_float32, fold
 

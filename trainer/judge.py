@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from contract.evaluation import Evaluation
 from contract.layout import SplitShares, write_atomically
-from contract.records import Evaluation
 from trainer import data
 from trainer.errors import TrainerError
 from trainer.evaluate import evaluate, probabilities_csv

@@ -14,7 +14,8 @@ import numpy as np
 
 from contract import layout
 from contract.gate import GateDecision
-from contract.records import ImageSpec, TrainingSpec
+from contract.image_spec import ImageSpec
+from contract.training import TrainingSpec
 from trainer import gate, latency, stable
 from trainer.data import TrainingData
 from trainer.evaluate import calibration_bins, expected_calibration_error

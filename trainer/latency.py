@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from trainer.gate import Measured
 from trainer.served import SavedVersion
 

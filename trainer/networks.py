@@ -6,7 +6,8 @@ from pathlib import Path
 
 import keras
 
-from contract.records import BackboneSpec, ImageSpec, TrainingSpec
+from contract.image_spec import ImageSpec
+from contract.training import BackboneSpec, TrainingSpec
 from trainer import model, transfer
 from trainer.data import TrainingData
 from trainer.hardware import training_precision

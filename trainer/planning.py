@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from contract import layout
-from contract.records import Method, Record, TrainingSpec, VersionNumber
+from contract.training import Method, TrainingSpec
+from contract.values import Record, VersionNumber
 from trainer import stable, uploads
 from trainer.config import PRESETS
 from trainer.errors import DataError, ParentError

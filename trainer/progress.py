@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contract.layout import RunPaths
-from contract.records import ProgressEvent
+from contract.training import ProgressEvent
 from trainer.errors import CancelledError
 
 _REQUESTS_TO_STOP = (signal.SIGTERM, signal.SIGINT)

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contract import images, layout
-from contract.records import ImageSpec, SkippedFile
+from contract.card import SkippedFile
+from contract.image_spec import ImageSpec
 
 _READ_AHEAD = 256
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from trainer.served import FloatArray, SavedVersion
 
 REFERENCES = Path("assets.extra", "tf_serving_reference_requests")

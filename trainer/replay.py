@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.records import ImageSpec, ReplayRule, SkippedFile
+from contract.card import SkippedFile
+from contract.image_spec import ImageSpec
+from contract.training import ReplayRule
 from trainer import data, uploads
 from trainer.errors import DataError
 from trainer.folders import Folders

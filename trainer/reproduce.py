@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from contract import layout
-from contract.records import Evaluation, Lineage, ModelCard, TrainingSpec
+from contract.card import Lineage, ModelCard
+from contract.evaluation import Evaluation
+from contract.training import TrainingSpec
 from trainer import data, stable, uploads
 from trainer.candidate import make_candidate
 from trainer.errors import DataError, ParentError, TrainerError

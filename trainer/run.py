@@ -17,15 +17,9 @@ from functools import partial
 from pathlib import Path
 
 from contract import layout
-from contract.records import (
-    ModelCard,
-    Problem,
-    ProgressEvent,
-    RunState,
-    TrainingResult,
-    TrainingSpec,
-    now,
-)
+from contract.card import ModelCard
+from contract.training import Problem, ProgressEvent, RunState, TrainingResult, TrainingSpec
+from contract.values import now
 from trainer import data, model, networks, tuning
 from trainer.candidate import Fitted, make_candidate
 from trainer.config import recipe_for

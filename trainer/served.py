@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 from trainer.export import EMBEDDING
 
 BATCH = 500

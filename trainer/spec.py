@@ -6,7 +6,8 @@ import re
 import secrets
 
 from contract.layout import RESERVED_MODEL_NAMES, RunPaths, write_atomically
-from contract.records import TrainingSpec, now
+from contract.training import TrainingSpec
+from contract.values import now
 from trainer.errors import TrainerError
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import layout
-from contract.records import ModelCard, Rollout, TrainingSpec
+from contract.card import ModelCard
+from contract.rollout import Rollout
+from contract.training import TrainingSpec
 from trainer.errors import ParentError
 
 WEIGHTS = "model.keras"

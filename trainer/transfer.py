@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from trainer.adopt.source import load_keras
 from trainer.errors import TrainerError
 from trainer.model import FloatArray

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract import layout
-from contract.records import ProgressEvent, TrainingSpec
+from contract.training import ProgressEvent, TrainingSpec
 from trainer import growing, stable
 from trainer.blending import blend
 from trainer.config import Recipe, recipe_for

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from contract import layout
-from contract.records import Record
+from contract.values import Record
 from trainer.reading import File
 
 

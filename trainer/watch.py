@@ -20,7 +20,8 @@ from pathlib import Path
 from time import monotonic
 
 from contract.layout import RunPaths, write_atomically
-from contract.records import Problem, RunState, TrainingResult, TrainingSpec, now
+from contract.training import Problem, RunState, TrainingResult, TrainingSpec
+from contract.values import now
 from trainer.claim import Claim, Claims
 from trainer.errors import BUSY_EXIT_CODE, TrainerError
 from trainer.spec import read_spec

@@ -10,7 +10,7 @@ import logging
 import tensorflow as tf
 
 from contract.layout import CARD, RunPaths
-from contract.records import ProgressEvent
+from contract.training import ProgressEvent
 from trainer.errors import CancelledError, TrainerError
 from trainer.progress import Reporter
 from trainer.run import finished, fitted_candidate

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from contract.records import now
+from contract.values import now
 from gateway import logs
 from gateway.access.callers import Caller
 from gateway.errors import DatabaseError

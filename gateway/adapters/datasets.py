@@ -18,7 +18,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter, ValidationError
 
 from contract import layout
-from contract.records import LabelName, Name
+from contract.values import LabelName, Name
 from gateway.errors import DatasetStoreError
 from gateway.ports.datasets import Example
 

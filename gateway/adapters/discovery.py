@@ -2,7 +2,7 @@
 
 A target is `host:port`; a name that resolves to several addresses (a headless Service) stands for
 several replicas. gRPC's own resolver would hide them behind one channel and look again at most every
-30 s. Whether a replica is well is gateway.serving.replicas' business.
+30 s. Whether a replica is well is gateway.serving.replica's business.
 """
 
 from __future__ import annotations

@@ -15,11 +15,12 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from contract import layout
-from contract.records import ModelCard, Rollout
+from contract.card import ModelCard
+from contract.rollout import Rollout
 from gateway.errors import CardError, StoreError
 from gateway.ports.store import StoredModel
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # contract.records.Name
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # contract.values.Name
 
 
 class FileModelStore:

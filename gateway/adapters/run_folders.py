@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contract.gate import GateRule
 from contract.layout import SAVED_MODEL, RunPaths, is_upload, write_atomically
-from contract.records import TrainingResult, TrainingSpec
+from contract.training import TrainingResult, TrainingSpec
 from gateway.errors import StoreError
 from gateway.ports.training import ProgressPart, RunRequest
 

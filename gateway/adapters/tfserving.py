@@ -1,7 +1,7 @@
 """One model server replica over gRPC, in TensorFlow Serving's API; the only module that knows gRPC.
 
 Builds the request for a batch, reads the scores whichever way the server encodes them, and maps gRPC's
-status codes to gateway.errors by one table. Retries and balance are gateway.serving.replicas' business,
+status codes to gateway.errors by one table. Retries and balance are gateway.serving.replica's business,
 so the channel's own are off.
 """
 

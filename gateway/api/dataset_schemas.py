@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from contract.layout import Split
-from contract.records import LabelName
+from contract.values import LabelName
 from gateway.api.schemas import Schema
 from gateway.ports.datasets import Example, Source
 

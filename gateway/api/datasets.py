@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from contract.layout import Split
-from contract.records import LabelName, Name
+from contract.values import LabelName, Name
 from gateway.api import problems
 from gateway.api.access import LabelCaller, OperateCaller, PredictCaller
 from gateway.api.dataset_schemas import (

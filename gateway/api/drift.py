@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from contract.records import Name
 from contract.reference import ReferenceProfile
+from contract.values import Name
 from gateway.api.access import PredictCaller
 from gateway.api.schemas import Schema, guarded_responses
 from gateway.api.services import ControlDependency, ControlServices

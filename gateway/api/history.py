@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response, StreamingResponse
 
-from contract.records import LabelName
+from contract.values import LabelName
 from gateway.api.access import LabelCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.pictures import PICTURE_RESPONSES, WantedSide, picture_answer

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 from gateway.access.callers import Role
 from gateway.api import tensors
 from gateway.api.access import caller_of
@@ -27,7 +27,7 @@ from gateway.errors import MalformedBodyError, TooLargeError
 from gateway.history.recorder import Remembered
 from gateway.ids import new_id
 from gateway.rollouts.routing import Address
-from gateway.serving.prediction import Picture
+from gateway.serving.decoding import Picture
 
 router = APIRouter(tags=["open inference protocol"], route_class=DirectRoute)
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from contract.card import ModelCard
 from contract.layout import ModelPaths
-from contract.records import ModelCard
 from contract.tfserving_api import ModelVersionState
 from gateway.api.access import PredictCaller
 from gateway.api.files import FOR_EVER, file_in, names_in

@@ -22,7 +22,9 @@ from gateway.api.remembering import remember
 from gateway.api.schemas import PredictionsSchema, guarded_responses
 from gateway.api.services import Services, services_of
 from gateway.rollouts.routing import LABELS, Address
-from gateway.serving.prediction import Item, Picture, Prediction
+from gateway.serving.decoding import Picture
+from gateway.serving.prediction import Prediction
+from gateway.serving.ranking import Item
 
 KEY_HEADER = b"x-canary-key"
 SCORE_DIGITS = 6

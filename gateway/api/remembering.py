@@ -9,7 +9,8 @@ from starlette.types import Scope
 from gateway.api.access import caller_of
 from gateway.api.services import Services
 from gateway.history.recorder import Remembered
-from gateway.serving.prediction import Picture, Prediction
+from gateway.serving.decoding import Picture
+from gateway.serving.prediction import Prediction
 
 
 def remember(services: Services, prediction: Prediction, pictures: Sequence[Picture], scope: Scope) -> None:

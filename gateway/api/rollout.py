@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from contract.records import VersionNumber
+from contract.values import VersionNumber
 from gateway.access.callers import Caller
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.schemas import RolloutSchema, Schema, guarded_responses

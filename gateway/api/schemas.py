@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.records import ModelCard, Rollout
+from contract.card import ModelCard
+from contract.rollout import Rollout
 
 
 class Schema(BaseModel):

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import Field
 
 from contract.gate import GateDecision
-from contract.records import Name, Preset, Problem, RunState, Start, TrainingSpec
+from contract.training import Preset, Problem, RunState, Start, TrainingSpec
+from contract.values import Name
 from gateway.api.access import OperateCaller, PredictCaller
 from gateway.api.cursors import decoded, encoded
 from gateway.api.schemas import Schema, guarded_responses

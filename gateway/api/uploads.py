@@ -30,7 +30,7 @@ from gateway.errors import (
     UnsupportedTypeError,
 )
 from gateway.metrics import Metrics
-from gateway.serving.prediction import Picture
+from gateway.serving.decoding import Picture
 from gateway.settings import LimitSettings
 
 FIELD = "images"

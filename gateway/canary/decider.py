@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from contract.records import RunState
+from contract.training import RunState
 from gateway.access.audit import AuditLog
 from gateway.access.callers import Caller, Role
 from gateway.canary.judging import Verdict, folded, verdict_of

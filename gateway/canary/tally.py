@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import uuid4
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.ports.canary import Arms, Evidence, Signal, Table
 from gateway.ports.history import PredictionRow
 from gateway.ports.moments import microseconds_now

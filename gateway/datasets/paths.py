@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
-from contract.records import LabelName
+from contract.values import LabelName
 
 SPLIT_FOLDERS = frozenset({"train", "validation", "val", "test"})
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})

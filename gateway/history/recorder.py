@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from contract import images, layout
-from contract.records import now
+from contract.values import now
 from gateway.errors import DatabaseError, StoreError
 from gateway.metrics import Metrics
 from gateway.ports.history import History, PictureFile, PictureStore, PredictionRow

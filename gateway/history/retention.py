@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from contract.records import now
+from contract.values import now
 from gateway.ports.history import History, PictureStore
 from gateway.settings import HistorySettings
 

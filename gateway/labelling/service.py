@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from contract.records import now
+from contract.values import now
 from gateway.errors import UnknownNameError
 from gateway.labelling.diversity import Ranked, diverse, ranked
 from gateway.ports.labelling import LabellingStore, Measure, Waiting

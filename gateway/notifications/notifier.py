@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from pydantic_core import to_json
 
-from contract.records import now
+from contract.values import now
 from gateway.errors import ConfigurationError
 from gateway.metrics import Metrics
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from contract.records import now
+from contract.values import now
 
 
 def microseconds_now() -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 from contract.tfserving_api import ModelVersionState
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from contract.records import ModelCard, Rollout
+from contract.card import ModelCard
+from contract.rollout import Rollout
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from contract.records import Preset, Problem, RunState, Start, TrainingResult, TrainingSpec
+from contract.training import Preset, Problem, RunState, Start, TrainingResult, TrainingSpec
 from gateway.ports.history import Cursor
 
 Base = Literal["dataset", "none"]

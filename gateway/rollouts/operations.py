@@ -1,7 +1,7 @@
 """What an operator may do to a rollout: promote, roll back, set canary, shadow and pins.
 
 Each is one pure function from the present state to the next rollout; who waits until a version is
-AVAILABLE before stable moves, and who writes, is gateway.rollouts.service.
+AVAILABLE before stable moves is gateway.rollouts.following, and who writes, gateway.rollouts.writing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.errors import ConflictError, UnknownVersionError
 from gateway.rollouts import rules
 from gateway.rollouts.state import ModelState

@@ -1,7 +1,7 @@
 """The decisions of a rollout as pure functions, and the text of models.config.
 
-What is read and written when is gateway.rollouts.service's business. TensorFlow Serving refuses a label on a
-version that is not AVAILABLE, hence the order of a move: name both versions, wait, move the label.
+What is read and written when is gateway.rollouts.following's business. TensorFlow Serving refuses a label
+on a version that is not AVAILABLE, hence the order of a move: name both versions, wait, move the label.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 from google.protobuf.text_format import ParseError
 
 from contract import tfserving_api as api
-from contract.records import ModelCard, Rollout, now
+from contract.card import ModelCard
+from contract.rollout import Rollout
 from contract.tfserving_api import ModelVersionState
+from contract.values import now
 from gateway.ports.serving import VersionStatus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.ports.serving import ServedVersion, VersionStatus
 
 Statuses = Mapping[str, Mapping[int, VersionStatus]]

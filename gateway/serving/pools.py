@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from gateway.errors import NoReplicaError
 from gateway.ports.serving import ServedVersion, VersionStatus
-from gateway.serving.batching import Answer, BatchQueue
+from gateway.serving.batching import BatchQueue
 from gateway.serving.replicas import Replicas
+from gateway.serving.tickets import Answer
 
 
 @dataclass(frozen=True)

@@ -1,75 +1,29 @@
 """The whole prediction on one page: pictures → decoded images → scores → ranked classifications.
 
-Transport-free: HTTP is gateway.api's business, gRPC the adapter's. A picture that cannot be decoded
-fails alone; the rest are answered.
+Transport-free: HTTP is gateway.api's business, gRPC the adapter's. How pictures are decoded is
+gateway.serving.decoding's, and what becomes of scores, gateway.serving.ranking's. A picture that cannot be
+decoded fails alone; the rest are answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
-from contract import images
-from contract.records import ImageSpec
-from gateway.errors import (
-    DeadlineError,
-    NotAPictureError,
-    NoVersionError,
-    ReplicaRejectedError,
-    RequestError,
-    TooLargeError,
-    VersionNotServedError,
-)
-from gateway.ids import new_id
+from gateway.errors import DeadlineError, NoVersionError, ReplicaRejectedError, VersionNotServedError
 from gateway.metrics import Metrics
 from gateway.ports.drift import Watcher
 from gateway.ports.serving import ServedVersion
 from gateway.rollouts.routing import NOBODY_IN_PARTICULAR, Address, Route, as_asked
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import Answer
+from gateway.serving.decoding import Decoded, Decoder, Picture, require_one, usable_images
 from gateway.serving.pools import Pools
+from gateway.serving.ranking import Item, ranked_items
 from gateway.serving.shadowing import Copied, Shadowing
+from gateway.serving.tickets import Answer
 from gateway.settings import DecodeSettings, LimitSettings, PredictorSettings
-
-Decoded = Sequence[bytes | RequestError]
-"""For each picture: uint8, [height, width, 3], or why it cannot be used."""
-
-YIELD_EVERY = 8
-"""After so many pictures decoded on the event loop, other requests have their turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One uploaded picture, as it came."""
-
-    content: bytes
-    filename: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """A label and its score, 0–1."""
-
-    label: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What became of one picture: ranked classifications, or the error why there are none."""
-
-    id: str
-    filename: str | None
-    classifications: Sequence[Classification]
-    error: RequestError | None = None
-    scores: Sequence[float] = ()
-    """All scores, in the order of the labels; empty when there are none."""
-    embedding: Sequence[float] = ()
-    """Empty when it was not asked for, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +63,7 @@ class PredictionService:
         self._metrics = metrics
         self._deadline_seconds = predictor.deadline_seconds
         self._patience_seconds = predictor.outage_patience_seconds
-        self._max_pixels = limits.image_pixels
-        self._inline_pixels = min(decode.inline_pixels, limits.image_pixels)
-        self._pool = ThreadPoolExecutor(decode.threads, thread_name_prefix="decode")
+        self._decoder = Decoder(limits, decode)
         self._stages = [metrics.stage_seconds.labels(stage) for stage in ("decode", "queue", "predict")]
 
     async def predict(
@@ -133,10 +85,10 @@ class PredictionService:
         deadline = asyncio.get_running_loop().time() + self._deadline_seconds
         route = self._rollouts.route(model, address)
         served = route.served
-        decoded = await self._decode_all(pictures, served.card.image, deadline)
+        decoded = await self._decoder.decode(pictures, served.card.image, deadline)
         decode_seconds = perf_counter() - started
         self._count(model, decoded)
-        _require_one(decoded)
+        require_one(decoded)
         try:
             answer = await self._score(as_asked(served, address), decoded, deadline)
         except (VersionNotServedError, ReplicaRejectedError) as error:
@@ -145,16 +97,14 @@ class PredictionService:
             route, decoded = await self._renewed(route, pictures, decoded, deadline)
             served = route.served
             answer = await self._score_at_last(as_asked(served, address), decoded, deadline)
-        self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
         stages = (decode_seconds, answer.queue_seconds, answer.predict_seconds)
-        for stage, seconds in zip(self._stages, stages, strict=True):
-            stage.observe(seconds)
+        self._count_answered(model, answer, stages)
         if route.role == "stable":
-            self._watcher.offer(served, _usable(decoded), answer.rows)
-        items = _items(pictures, decoded, answer, served, top_k)
+            self._watcher.offer(served, usable_images(decoded), answer.rows)
+        labels = served.card.labels
+        items = ranked_items(pictures, decoded, answer, labels, top_k)
         if route.role == "stable" and self._rollouts.shadow_of(model) is not None:
             self._shadowing.offer(served, _copied(pictures, decoded, items), answer)
-        labels = served.card.labels
         return Prediction(model, answer.version, route.role, labels, items, *stages, perf_counter() - started)
 
     async def score(
@@ -190,7 +140,7 @@ class PredictionService:
             return route, decoded
         renewed = Route(self._rollouts.served(served.model), "stable")
         if renewed.served.card.image != served.card.image:
-            decoded = await self._decode_all(pictures, renewed.served.card.image, deadline)
+            decoded = await self._decoder.decode(pictures, renewed.served.card.image, deadline)
         return renewed, decoded
 
     async def _score_at_last(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
@@ -200,7 +150,7 @@ class PredictionService:
             raise NoVersionError(f"{error}; it may be loading, try again in a moment") from error
 
     async def _score(self, served: ServedVersion, decoded: Decoded, deadline: float) -> Answer:
-        usable = _usable(decoded)
+        usable = usable_images(decoded)
         self._pools.require(served.model, self._patience_seconds)
         in_flight = self._metrics.images_in_flight.labels(served.model)
         in_flight.inc(len(usable))
@@ -217,59 +167,23 @@ class PredictionService:
         finally:
             in_flight.dec(len(usable))
 
-    async def _decode_all(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
-        """Raises DeadlineError."""
-        decoded: list[bytes | RequestError] = []
-        for number, picture in enumerate(pictures, start=1):
-            decoded.append(await self._decode(picture.content, spec, deadline))
-            if number % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-        return decoded
-
-    async def _decode(self, content: bytes, spec: ImageSpec, deadline: float) -> bytes | RequestError:
-        """Small pictures here, large ones in the pool; the header's pixel count decides."""
-        try:
-            return images.decode(content, spec, self._inline_pixels)
-        except images.TooManyPixelsError:
-            pass
-        except images.ImageError as error:
-            return NotAPictureError(str(error))
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._pool, images.decode, content, spec, self._max_pixels
-                )
-        except TimeoutError as error:
-            raise DeadlineError(
-                "the pictures could not be decoded in time; send fewer or smaller ones"
-            ) from error
-        except images.TooManyPixelsError as error:
-            return TooLargeError(str(error))
-        except images.ImageError as error:
-            return NotAPictureError(str(error))
-
     def _count(self, model: str, decoded: Decoded) -> None:
         usable = sum(isinstance(image, bytes) for image in decoded)
         self._metrics.images_arrived.labels(model).inc(usable)
         if usable < len(decoded):
             self._metrics.images_refused.labels(model).inc(len(decoded) - usable)
 
+    def _count_answered(self, model: str, answer: Answer, stages: Sequence[float]) -> None:
+        self._metrics.images_predicted.labels(model, answer.version).inc(len(answer.rows))
+        for stage, seconds in zip(self._stages, stages, strict=True):
+            stage.observe(seconds)
+
     def _count_failed(self, served: ServedVersion, reason: str, images: int) -> None:
         self._metrics.images_failed.labels(served.model, served.version, reason).inc(images)
 
     def close(self) -> None:
         """Let the decoding threads end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _usable(decoded: Decoded) -> list[bytes]:
-    return [image for image in decoded if isinstance(image, bytes)]
-
-
-def _require_one(decoded: Decoded) -> None:
-    """Raises the first picture's error when not one can be used."""
-    if not any(isinstance(image, bytes) for image in decoded):
-        raise next(image for image in decoded if not isinstance(image, bytes))
+        self._decoder.close()
 
 
 def _copied(pictures: Sequence[Picture], decoded: Decoded, items: Sequence[Item]) -> list[Copied]:
@@ -278,32 +192,3 @@ def _copied(pictures: Sequence[Picture], decoded: Decoded, items: Sequence[Item]
         for picture, image, item in zip(pictures, decoded, items, strict=True)
         if isinstance(image, bytes)
     ]
-
-
-def _items(
-    pictures: Sequence[Picture],
-    decoded: Decoded,
-    answer: Answer,
-    served: ServedVersion,
-    top_k: int,
-) -> list[Item]:
-    rows, embeddings = iter(answer.rows), iter(answer.embeddings)
-    labels = served.card.labels
-    return [
-        _answered(picture, next(rows), labels, top_k, next(embeddings, ()))
-        if isinstance(image, bytes)
-        else Item(new_id(), picture.filename, (), image)
-        for picture, image in zip(pictures, decoded, strict=True)
-    ]
-
-
-def _answered(
-    picture: Picture, row: Sequence[float], labels: Sequence[str], top_k: int, embedding: Sequence[float]
-) -> Item:
-    ranked = _ranked(row, labels, top_k)
-    return Item(new_id(), picture.filename, ranked, scores=row, embedding=embedding)
-
-
-def _ranked(row: Sequence[float], labels: Sequence[str], top_k: int) -> list[Classification]:
-    best = heapq.nlargest(top_k, range(len(row)), key=row.__getitem__)
-    return [Classification(labels[index], row[index]) for index in best]

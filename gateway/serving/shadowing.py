@@ -20,8 +20,8 @@ from gateway.ports.moments import microseconds_now
 from gateway.ports.serving import ServedVersion
 from gateway.ports.shadows import Disagreement, ShadowCount, ShadowStore
 from gateway.rollouts.service import RolloutService
-from gateway.serving.batching import Answer
 from gateway.serving.pools import Pools
+from gateway.serving.tickets import Answer
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from contract.records import RunState
+from contract.training import RunState
 from gateway.errors import ConflictError
 from gateway.ports.store import ModelStore
 from gateway.ports.training import RunFolders, RunRow

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from contract.records import ProgressEvent
+from contract.training import ProgressEvent
 from gateway.ports.training import RunFolders
 
 RUNS_IN_MEMORY = 32

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from time import monotonic
 
-from contract.records import Problem, RunState, TrainingResult
+from contract.training import Problem, RunState, TrainingResult
 from gateway.errors import LauncherError, StoreError
 from gateway.metrics import Metrics
 from gateway.ports.training import Launched, LaunchState, RunEnd, RunFolders, RunRow, Runs, TrainingLauncher

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from contract.gate import GateDecision
 from contract.layout import RESERVED_MODEL_NAMES
-from contract.records import Problem, RunState, now
+from contract.training import Problem, RunState
+from contract.values import now
 from gateway.errors import (
     BaseDataMissingError,
     ConflictError,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.adapters.certificates import CertificateFiles
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.drift import SqlDrift
@@ -22,6 +24,7 @@ from gateway.canary.tally import Tally
 from gateway.drift.watch import Watch
 from gateway.errors import DatabaseError
 from gateway.metrics import Metrics
+from gateway.ports.canary import Observer
 from gateway.ports.shadows import ShadowStore
 from gateway.ports.store import ModelStore
 from gateway.ports.tracing import Tracing
@@ -33,7 +36,7 @@ from gateway.serving.pools import Pool, Pools
 from gateway.serving.prediction import PredictionService
 from gateway.serving.replicas import Replicas
 from gateway.serving.shadowing import Shadowing
-from gateway.settings import Settings
+from gateway.settings import PredictorSettings, Settings
 from gateway.wiring.holder import holder_name
 
 FLUSH_SECONDS = 5.0
@@ -60,13 +63,60 @@ async def serving_room(
     settings: Settings, metrics: Metrics, database: Database, tracing: Tracing
 ) -> AsyncIterator[ServingRoom]:
     """Know the models before the first request; follow store and replicas until the end."""
-    predictor = settings.predictor
+    predictor, limits = settings.predictor, settings.limits
 
     def rollout_of(model: str) -> Rollout | None:
         return rollouts.rollout_of(model)
 
     tally = Tally(rollout_of, settings.canary.slow_factor)
     certificates = CertificateFiles(predictor)
+    pools = _pools_of(predictor, metrics, tracing, certificates, tally)
+    store, writing = FileModelStore(settings.stores.models), writing_of(settings, database)
+    rollouts = RolloutService(
+        store,
+        pools.versions,
+        metrics,
+        server_path=settings.stores.server_path,
+        load_timeout_seconds=settings.rollout.load_timeout_seconds,
+        writing=writing,
+    )
+    shadows = SqlShadows(database)
+    shadowing = Shadowing(rollouts, pools, shadows, metrics, limits.image_pixels)
+    watch = Watch(settings.drift, metrics, lambda: pools.queued_images > 0)
+    prediction = PredictionService(
+        rollouts, pools, metrics, predictor, limits, settings.decode, shadowing, watch
+    )
+    report, report_drift = partial(tally.flush, SqlTrials(database)), partial(watch.flush, SqlDrift(database))
+    await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
+    steps: list[tuple[Callable[[], Awaitable[None]], float, str]] = [
+        (partial(_follow, pools, certificates), predictor.resolve_seconds, "resolving the replicas"),
+        (rollouts.step, settings.rollout.poll_seconds, "following the model store"),
+        (Availability(rollouts, metrics).step, AVAILABILITY_SECONDS, "counting the replicas"),
+        (shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons"),
+        (report, settings.canary.step_seconds, "writing evidence of canaries"),
+        (report_drift, DRIFT_SECONDS, "writing measurements of drift"),
+    ]
+    try:
+        async with _at_work([*(repeat(*step) for step in steps), shadowing.work(), watch.work()]):
+            yield ServingRoom(prediction, rollouts, pools, shadows, store, writing, tally)
+    finally:
+        for last in (shadowing.flush, report, report_drift):
+            with suppress(DatabaseError):
+                await last()
+        await pools.aclose()
+        prediction.close()
+        if isinstance(writing, Leased):
+            await writing.aclose()
+
+
+def _pools_of(
+    predictor: PredictorSettings,
+    metrics: Metrics,
+    tracing: Tracing,
+    certificates: CertificateFiles,
+    observer: Observer,
+) -> Pools:
+    """Each model's own servers, and those of every other model; not yet resolved."""
 
     def pool(targets: Sequence[str]) -> Pool:
         queue = BatchQueue(predictor.max_batch_images, predictor.max_queued_images, metrics)
@@ -77,68 +127,31 @@ async def serving_room(
             metrics,
             in_flight=predictor.in_flight_per_replica,
             tracing=tracing,
-            observer=tally,
+            observer=observer,
         )
         return Pool(queue, replicas)
 
     by_model = {model: pool(targets) for model, targets in predictor.targets_by_model.items()}
-    pools = Pools({model: one for model, one in by_model.items() if model is not None}, by_model.get(None))
-    writing = writing_of(settings, database)
-    store = FileModelStore(settings.stores.models)
-    rollouts = RolloutService(
-        store,
-        pools.versions,
-        metrics,
-        server_path=settings.stores.server_path,
-        load_timeout_seconds=settings.rollout.load_timeout_seconds,
-        writing=writing,
-    )
-    limits, decode = settings.limits, settings.decode
-    shadows = SqlShadows(database)
-    shadowing = Shadowing(rollouts, pools, shadows, metrics, limits.image_pixels)
-    watch = Watch(settings.drift, metrics, lambda: pools.queued_images > 0)
-    prediction = PredictionService(rollouts, pools, metrics, predictor, limits, decode, shadowing, watch)
-    trials, drift = SqlTrials(database), SqlDrift(database)
+    return Pools({model: one for model, one in by_model.items() if model is not None}, by_model.get(None))
 
-    async def report() -> None:
-        await tally.flush(trials)
 
-    async def report_drift() -> None:
-        await watch.flush(drift)
+async def _follow(pools: Pools, certificates: CertificateFiles) -> None:
+    """Who the replicas are now; new certificates need new connections."""
+    await pools.resolve()
+    if await asyncio.to_thread(certificates.have_changed):
+        pools.reconnect()
 
-    await (rollouts.refresh() if settings.server.role == "predict" else rollouts.begin())
-    poll_seconds = settings.rollout.poll_seconds
 
-    async def follow_replicas() -> None:
-        await pools.resolve()
-        if await asyncio.to_thread(certificates.have_changed):
-            pools.reconnect()
-
-    followers = [
-        asyncio.create_task(repeat(follow_replicas, predictor.resolve_seconds, "resolving the replicas")),
-        asyncio.create_task(repeat(rollouts.step, poll_seconds, "following the model store")),
-        asyncio.create_task(
-            repeat(Availability(rollouts, metrics).step, AVAILABILITY_SECONDS, "counting the replicas")
-        ),
-        asyncio.create_task(shadowing.work()),
-        asyncio.create_task(repeat(shadowing.flush, FLUSH_SECONDS, "writing shadow comparisons")),
-        asyncio.create_task(repeat(report, settings.canary.step_seconds, "writing evidence of canaries")),
-        asyncio.create_task(watch.work()),
-        asyncio.create_task(repeat(report_drift, DRIFT_SECONDS, "writing measurements of drift")),
-    ]
+@asynccontextmanager
+async def _at_work(followers: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Each in a task of its own, until the context ends."""
+    tasks = [asyncio.create_task(follower) for follower in followers]
     try:
-        yield ServingRoom(prediction, rollouts, pools, shadows, store, writing, tally)
+        yield
     finally:
-        for follower in followers:
-            follower.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
-        for last in (shadowing.flush, report, report_drift):
-            with suppress(DatabaseError):
-                await last()
-        await pools.aclose()
-        prediction.close()
-        if isinstance(writing, Leased):
-            await writing.aclose()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def writing_of(settings: Settings, database: Database) -> Reader | Leased:

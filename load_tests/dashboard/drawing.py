@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from contract.image_spec import ImageSpec
 from contract.images import decode, encode_png
-from contract.records import ImageSpec
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]

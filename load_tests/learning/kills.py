@@ -21,7 +21,7 @@ from pathlib import Path
 from load_tests.learning.service import finished, in_service
 from load_tests.learning.stores import Stores, chosen_of
 from load_tests.swap import Tally, predict_until
-from rekindle.answers import Run
+from rekindle.answers.training import Run
 from rekindle.client import Client
 
 UPLOADS_A_CLASS = 20

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract.records import TrainingResult
+from contract.training import TrainingResult
 from load_tests.learning.shifts import noise
 from load_tests.learning.stores import Stores, chosen_of
 

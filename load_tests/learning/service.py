@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from load_tests.learning.stores import Stores
 from load_tests.stack_under_test import START_SECONDS, RunningStack
-from rekindle.answers import Run
+from rekindle.answers.training import Run
 from rekindle.client import Client
 from rekindle.console import Console
 from rekindle.errors import ApiError

@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from contract.card import ModelCard
 from contract.layout import CARD
-from contract.records import ModelCard
 from load_tests.learning.service import correct, finished, in_service
 from load_tests.learning.shifts import CHANGES, ELEVENTH, changed, pattern
 from load_tests.learning.stores import Stores, accuracy, chosen_of
-from rekindle.answers import Run
+from rekindle.answers.training import Run
 
 CORRECTIONS = 500
 NEW_CLASS_TEST = 500

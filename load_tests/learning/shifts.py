@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 
 from contract import images
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 
 ELEVENTH = "pattern"
 BLUR = (0.0545, 0.2442, 0.4026, 0.2442, 0.0545)

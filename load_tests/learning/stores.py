@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.layout import ModelPaths, RunPaths, SplitShares, example_path, sha256_of, split_of
-from contract.records import Rollout, TrainingResult, TrainingSpec
+from contract.rollout import Rollout
+from contract.training import TrainingResult, TrainingSpec
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 
 from contract import images
+from contract.card import ModelCard
 from contract.layout import ModelPaths
-from contract.records import ModelCard
 from contract.reference import CONFIDENCE_BINS, QUANTILES, SAMPLE_ROWS, ReferenceProfile, ReferenceSample
 from load_tests.live.pictures import SHIFTS, LabelledPicture, pictures_in, shifted
 from load_tests.live.stack import LiveStack, live_stack

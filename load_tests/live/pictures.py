@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import images
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 
 INVERTED = bytes(range(255, -1, -1))
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from contract.card import ModelCard
 from contract.layout import ModelPaths, write_atomically
-from contract.records import ModelCard, Rollout
+from contract.rollout import Rollout
 from rekindle.child import Command
 from rekindle.console import Console
 from rekindle.loopback import free_ports

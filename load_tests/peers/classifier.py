@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from contract import images as image_rule
+from contract.card import ModelCard
 from contract.layout import CARD
-from contract.records import ModelCard
 
 TOP_K = 5
 

@@ -24,8 +24,8 @@ from fastapi import FastAPI, File, HTTPException, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from contract import images as image_rule
+from contract.card import ModelCard
 from contract.layout import CARD, ModelPaths
-from contract.records import ModelCard
 
 RAW_TYPES = ("image/", "application/octet-stream")
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from contract.card import ModelCard
 from contract.layout import CARD
-from contract.records import ModelCard
 from model_server.runtime.memory import give_back
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from rekindle.client.calls import Call
+from rekindle.client.calls.call import Call
 from rekindle.errors import ApiError, GatewayUnreachableError
 
 ATTEMPTS = 5

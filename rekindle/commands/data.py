@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from rekindle import uploads
-from rekindle.answers import FileReport, Report
+from rekindle.answers.datasets import FileReport, Report
 from rekindle.client import Client
 from rekindle.commands.common import (
     CommandError,

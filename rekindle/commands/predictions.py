@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from rekindle.answers import Prediction
+from rekindle.answers.predictions import Prediction
 from rekindle.client import Client
 from rekindle.commands.common import (
     CommandError,

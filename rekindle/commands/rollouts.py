@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rekindle.answers import RolloutState
+from rekindle.answers.models import RolloutState
 from rekindle.client import Client
 from rekindle.commands.common import (
     CommandError,

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from rekindle.answers import Run
+from rekindle.answers.training import Run
 from rekindle.client import Client
 from rekindle.commands.common import Subparsers, add, only_model, positive, print_json, print_table, progress
 

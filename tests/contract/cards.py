@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contract.card import DatasetProfile, ModelCard
+from contract.evaluation import AverageMetrics, CalibrationBin, ClassMetrics, Evaluation
+from contract.image_spec import ImageSpec
 from contract.layout import CARD, SAVED_MODEL
-from contract.records import (
-    AverageMetrics,
-    CalibrationBin,
-    ClassMetrics,
-    DatasetProfile,
-    Evaluation,
-    ImageSpec,
-    ModelCard,
-)
 
 
 def evaluation() -> Evaluation:

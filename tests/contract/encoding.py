@@ -9,8 +9,8 @@ import zlib
 
 from PIL import Image
 
+from contract.image_spec import ImageSpec
 from contract.images import decode
-from contract.records import ImageSpec
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from contract import bare_pictures, images
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 
 SPEC = ImageSpec(height=16, width=24, resampling="bilinear", fit="stretch")
 SECRET = b"47.3769 N, 8.5417 E"

@@ -9,8 +9,8 @@ from encoding import BLUE, GREEN, RED, WHITE, Colour, encoded, middle, near, noi
 from PIL import Image
 
 from contract import images
+from contract.image_spec import Fit, ImageSpec
 from contract.images import FORMATS, decode, encode_png, size_of
-from contract.records import Fit, ImageSpec
 
 CORNERS = {1: "TL", 2: "TR", 3: "BR", 4: "BL", 5: "TL", 6: "TR", 7: "BR", 8: "BL"}
 """Where the upper left corner of the stored picture belongs, by EXIF orientation (tag 0x0112)."""

@@ -16,8 +16,8 @@ import pytest
 from encoding import encoded, noise, plain, png
 from PIL import Image, JpegImagePlugin
 
+from contract.image_spec import ImageSpec
 from contract.images import FORMATS, ImageError, NotAnImageError, TooManyPixelsError, decode, size_of
-from contract.records import ImageSpec
 
 SPEC = ImageSpec(height=32, width=32)
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,7 +213,7 @@ def test_scaled_decoding_shows_the_same_picture() -> None:
 MEMORY_OF_A_PHOTO = """
 import resource, sys
 from contract.images import decode
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 spec = ImageSpec(height=32, width=32)
 warm, photo = (open(path, "rb").read() for path in sys.argv[1:])
 decode(warm, spec)

@@ -8,10 +8,12 @@ import pytest
 from cards import card
 from pydantic import ValidationError
 
+from contract.card import Lineage, ModelCard
 from contract.gate import GateCheck, GateDecision, GateRule
 from contract.images import statistics_of
-from contract.records import Lineage, ModelCard, RunState, TrainingResult, TrainingSpec, now
 from contract.reference import ReferenceSample
+from contract.training import RunState, TrainingResult, TrainingSpec
+from contract.values import now
 
 BUNDLED = Path(__file__).parents[2] / "models/cifar10/1/model_card.json"
 

@@ -1,4 +1,4 @@
-"""contract.records: frozen, closed, and the same after JSON."""
+"""The records: frozen, closed, and the same after JSON."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ import pytest
 from cards import card, evaluation
 from pydantic import ValidationError
 
-from contract.records import (
-    ImageSpec,
-    ModelCard,
-    Problem,
-    ProgressEvent,
-    Record,
-    Rollout,
-    RunState,
-    TrainingResult,
-    TrainingSpec,
-)
+from contract.card import ModelCard
+from contract.image_spec import ImageSpec
+from contract.rollout import Rollout
+from contract.training import Problem, ProgressEvent, RunState, TrainingResult, TrainingSpec
+from contract.values import Record
 
 RECORDS: list[Record] = [
     TrainingSpec(

@@ -22,8 +22,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from contract.card import ModelCard
 from contract.layout import CARD, ModelPaths, publish
-from contract.records import ModelCard
 from rekindle.loopback import free_ports, is_free
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,8 @@
 """The model card of the tiny version; apart from its export, so that tests need no TensorFlow to read it."""
 
-from contract.records import AverageMetrics, DatasetProfile, Evaluation, ImageSpec, ModelCard
+from contract.card import DatasetProfile, ModelCard
+from contract.evaluation import AverageMetrics, Evaluation
+from contract.image_spec import ImageSpec
 
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 

@@ -21,16 +21,10 @@ from PIL import Image
 
 from contract import layout
 from contract import tfserving_api as api
-from contract.records import (
-    AverageMetrics,
-    ClassMetrics,
-    DatasetProfile,
-    Embedding,
-    Evaluation,
-    ImageSpec,
-    ModelCard,
-    Rollout,
-)
+from contract.card import DatasetProfile, Embedding, ModelCard
+from contract.evaluation import AverageMetrics, ClassMetrics, Evaluation
+from contract.image_spec import ImageSpec
+from contract.rollout import Rollout
 from contract.tfserving_api import ModelVersionState
 from gateway.errors import CardError
 from gateway.ports.serving import Scores, ServedVersion, VersionStatus

@@ -11,7 +11,8 @@ from gateway_fakes import eventually, make_card
 from gateway.errors import DeadlineError, OverloadedError, ReplicaLostError, ReplicaRejectedError
 from gateway.metrics import Metrics
 from gateway.ports.serving import Scores, ServedVersion
-from gateway.serving.batching import Answer, Batch, BatchQueue
+from gateway.serving.batching import BatchQueue
+from gateway.serving.tickets import Answer, Batch
 
 pytestmark = pytest.mark.anyio
 

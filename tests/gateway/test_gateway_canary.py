@@ -12,7 +12,7 @@ from gateway_fakes import FakeModelServer, eventually, picture, publish
 from gateway_harness import RunningGateway, StartGateway
 
 from contract import layout
-from contract.records import Rollout
+from contract.rollout import Rollout
 
 pytestmark = pytest.mark.anyio
 

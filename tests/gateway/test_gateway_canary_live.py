@@ -16,7 +16,8 @@ from gateway_harness import RunningGateway, StartGateway, running_gateway
 from training_harness import gateway_settings
 
 from contract import layout, values
-from contract.records import Rollout, RunState, TrainingSpec
+from contract.rollout import Rollout
+from contract.training import RunState, TrainingSpec
 from gateway.canary import tally
 from gateway.ports.canary import Evidence, Table, Trial
 from gateway.ports.moments import microseconds_now
@@ -264,7 +265,7 @@ async def test_the_wall_clock_may_jump(
     await begun(gateway)
     await save(gateway, *again(GOOD))
     later = datetime.now(UTC) + timedelta(days=365)
-    for module in ("gateway.ports.moments", "contract.records"):
+    for module in ("gateway.ports.moments", "gateway.rollouts.rules"):
         monkeypatch.setattr(f"{module}.now", lambda: later)
     assert microseconds_now() > time.time() * 1_000_000
     assert values.now() < later

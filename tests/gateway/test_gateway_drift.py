@@ -11,7 +11,7 @@ from gateway_fakes import LABELS, SIZE, FakeModelServer, make_card, picture, pub
 from gateway_harness import RunningGateway, StartGateway
 
 from contract import images
-from contract.records import ModelCard
+from contract.card import ModelCard
 from contract.reference import CONFIDENCE_BINS, QUANTILES, ReferenceProfile, ReferenceSample
 from gateway.drift.scoring import reference_of
 from gateway.drift.service import folded

@@ -14,7 +14,8 @@ from gateway_fakes import EMBEDDING, FakeModelServer, eventually, make_card, pic
 from gateway_harness import RunningGateway, StartGateway
 
 from contract import layout
-from contract.records import Embedding, Rollout
+from contract.card import Embedding
+from contract.rollout import Rollout
 from gateway.api.schemas import PredictionsSchema
 
 pytestmark = pytest.mark.anyio

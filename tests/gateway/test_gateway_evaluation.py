@@ -14,7 +14,7 @@ from gateway_fakes import LABELS, FakeModelServer, make_card, picture, publish
 from gateway_harness import RunningGateway, StartGateway
 
 from contract import layout
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.evaluation.measures import difference_of, measures_of
 
 pytestmark = pytest.mark.anyio

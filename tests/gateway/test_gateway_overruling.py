@@ -10,8 +10,9 @@ from gateway_harness import RunningGateway, StartGateway
 from training_harness import RUNS, make_data, start_run, state_is, training
 
 from contract import layout
+from contract.card import Lineage, ModelCard
 from contract.gate import GateCheck, GateDecision, GateRule
-from contract.records import Lineage, ModelCard, TrainingSpec
+from contract.training import TrainingSpec
 from gateway.rollouts.rules import reason_to_wait
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from gateway_fakes import FakeModelServer, picture, publish, wait_until
 
 from contract import layout
 from contract import tfserving_api as api
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.server import listen
 from gateway.settings import ServerSettings
 

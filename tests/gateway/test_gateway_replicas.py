@@ -14,7 +14,7 @@ from gateway.adapters.discovery import Discovery
 from gateway.errors import ReplicaLostError, ReplicaSlowError
 from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion
-from gateway.serving import replicas as replicas_module
+from gateway.serving import replica as replica_module
 from gateway.serving.batching import BatchQueue
 from gateway.serving.replicas import Replicas
 
@@ -223,8 +223,8 @@ async def test_replicas_appear_and_disappear_with_their_names() -> None:
 
 async def test_a_slow_probe_never_puts_the_last_replica_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slow is better than none; with another one well it is put aside, and lost always is."""
-    monkeypatch.setattr(replicas_module, "PROBE_SECONDS", 0.01)
-    monkeypatch.setattr(replicas_module, "PROBE_BACK_SECONDS", 0.01)
+    monkeypatch.setattr(replica_module, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(replica_module, "PROBE_BACK_SECONDS", 0.01)
     fleet = Fleet()
     await fleet.resolve("one:1")
     one = fleet.predictors["one:1"]

@@ -10,7 +10,7 @@ import pytest
 from gateway_fakes import publish
 
 from contract import layout
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.adapters.filesystem import FileModelStore
 from gateway.rollouts import rules
 from gateway.rollouts.retention import VersionRetention, outdated

@@ -12,7 +12,7 @@ from gateway_harness import RunningGateway, StartGateway
 from sqlalchemy import text
 
 from contract import layout
-from contract.records import Rollout
+from contract.rollout import Rollout
 from gateway.adapters.database.connection import make_engine
 from gateway.rollouts.state import ModelState
 from gateway.settings import DatabaseSettings
@@ -104,7 +104,7 @@ async def test_of_two_gateways_one_follows_and_the_other_takes_over(
     gateways = [
         await start_gateway(model_server, database=database, training={"lease_seconds": 2}) for _ in range(2)
     ]
-    writing = [gateway.services.rollouts._writing for gateway in gateways]
+    writing = [gateway.services.rollouts.writing for gateway in gateways]
 
     async with asyncio.timeout(20):
         first = await first_to_follow(writing)

@@ -13,7 +13,7 @@ from gateway_harness import RunningGateway, StartGateway
 
 from contract import layout
 from contract import tfserving_api as api
-from contract.records import Rollout
+from contract.rollout import Rollout
 from contract.tfserving_api import ModelVersionState
 from gateway.errors import CardError, NoVersionError, RolloutFileError, UnknownModelError
 from gateway.metrics import Metrics
@@ -165,7 +165,7 @@ async def test_a_version_that_does_not_load_is_given_up_once(caplog: pytest.LogC
     assert scene.stable == 1
     assert "versions: 2" not in scene.store.config
     assert "no graph in it" in scene.service.model("shades").failed[2]
-    said = [record.message for record in caplog.records if record.name == "gateway.rollouts.service"]
+    said = [record.message for record in caplog.records if record.name == "gateway.rollouts.following"]
     assert said == ["version given up"]
     assert sum("versions: 2" in text for text in scene.store.config_history) == 1
 

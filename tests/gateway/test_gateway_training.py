@@ -12,7 +12,7 @@ from gateway_harness import RunningGateway, StartGateway
 from training_harness import RUNS, make_data, start_run, state_is, training
 
 from contract.layout import RunPaths
-from contract.records import TrainingSpec
+from contract.training import TrainingSpec
 
 pytestmark = pytest.mark.anyio
 

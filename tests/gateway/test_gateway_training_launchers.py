@@ -13,7 +13,8 @@ from gateway_harness import RunningGateway, StartGateway
 from training_harness import RUNS, make_data, start_run, state_is, training
 
 from contract.layout import RunPaths, write_atomically
-from contract.records import ProgressEvent, RunState, TrainingResult, now
+from contract.training import ProgressEvent, RunState, TrainingResult
+from contract.values import now
 from gateway.app import create_app
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings, TrainingSettings

@@ -15,7 +15,7 @@ from gateway_harness import RunningGateway, StartGateway, running_gateway
 from sqlalchemy import select, text, update
 from training_harness import RUNS, gateway_settings, make_data, start_run, state_is, training
 
-from contract.records import RunState, TrainingSpec
+from contract.training import RunState, TrainingSpec
 from gateway.adapters.database.connection import Database, make_engine
 from gateway.adapters.database.leases import SqlLeases
 from gateway.adapters.database.migration import migrate

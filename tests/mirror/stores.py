@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contract.layout import ModelPaths, models_config, write_atomically
-from contract.records import Rollout
+from contract.rollout import Rollout
 
 
 def add_version(store: Path, version: int, content: bytes = b"graph", model: str = "shapes") -> Path:

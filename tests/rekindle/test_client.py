@@ -10,7 +10,7 @@ import stamina
 from gateway_server import Respond, failure, gateway_server, prediction, predictions, problem
 
 from rekindle import ApiError, AsyncClient, Client, GatewayUnreachableError
-from rekindle.client import calls
+from rekindle.client.calls import models
 from rekindle.client.retries import passes
 from rekindle.errors import Problem
 from rekindle.loopback import free_ports
@@ -207,7 +207,7 @@ def test_what_is_not_harmless_is_tried_once() -> None:
     """A roll-back that was carried out and whose answer was lost must not go forward again."""
     with gateway_server(lambda *request: (503, problem("database", 503))) as server:
         with Client(server.url) as client, pytest.raises(ApiError):
-            client.send(calls.roll_back("pets", None))
+            client.send(models.roll_back("pets", None))
         assert len(server.requests) == 1
 
 
@@ -223,8 +223,8 @@ def test_mistakes_are_not_tried_again() -> None:
 def test_retry_after_is_kept() -> None:
     """The wait is the gateway's to say."""
     error = ApiError(Problem(503, "overloaded", "Overloaded"), retry_after_seconds=7.0)
-    assert passes(calls.models())(error) == 7.0
-    assert passes(calls.roll_back("pets", None))(error) is False
+    assert passes(models.models())(error) == 7.0
+    assert passes(models.roll_back("pets", None))(error) is False
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

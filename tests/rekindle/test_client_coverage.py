@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from gateway.app import create_app
 from gateway.settings import Settings
 from rekindle import AsyncClient, Client
 from rekindle.client import calls
-from rekindle.client.calls import Call
+from rekindle.client.calls.call import Call
 
 LEFT_OUT = {
     ("GET", "/v1/datasets/{dataset}/examples/{id}"): "a page of examples has all of it",
@@ -28,17 +31,24 @@ ELSEWHERE = re.compile(r"/v2.*|/v1/session|/healthz|/readyz|/metrics|/errors/.*|
 
 
 def every_call() -> list[Call[Any]]:
-    """Each function of calls.py, called with something for each argument that it needs."""
+    """Each function of the calls, called with something for each argument that it needs."""
     found = []
-    for function in vars(calls).values():
-        if inspect.isfunction(function) and "Call[" in str(function.__annotations__.get("return")):
-            needed = [
-                one
-                for one in inspect.signature(function).parameters.values()
-                if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
-            ]
-            found.append(function(*(argument(one) for one in needed)))
+    for function in functions():
+        needed = [
+            one
+            for one in inspect.signature(function).parameters.values()
+            if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+        ]
+        found.append(function(*(argument(one) for one in needed)))
     return found
+
+
+def functions() -> Iterator[Callable[..., Call[Any]]]:
+    """Those that make a request, of every file of the calls."""
+    for subject in iter_modules(calls.__path__, f"{calls.__name__}."):
+        for function in vars(import_module(subject.name)).values():
+            if inspect.isfunction(function) and "Call[" in str(function.__annotations__.get("return")):
+                yield function
 
 
 def argument(parameter: inspect.Parameter) -> Any:

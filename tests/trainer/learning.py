@@ -10,8 +10,10 @@ from typing import Any
 
 from drawing import COLOURS, draw_dataset, picture
 
+from contract.card import ModelCard
 from contract.layout import ModelPaths, RunPaths, SplitShares, example_path, sha256_of, split_of
-from contract.records import ModelCard, Rollout, TrainingResult, TrainingSpec
+from contract.rollout import Rollout
+from contract.training import TrainingResult, TrainingSpec
 from trainer.spec import write_spec
 
 MODEL = "colours"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from drawing import draw_folder
 
+from contract.card import ModelCard
 from contract.layout import ModelPaths
-from contract.records import ModelCard
 
 pytestmark = pytest.mark.tensorflow
 

@@ -9,8 +9,8 @@ import pytest
 from drawing import COLOURS, draw_folder, picture
 
 from contract import images
+from contract.image_spec import ImageSpec
 from contract.layout import SplitShares, sha256_of, split_of
-from contract.records import ImageSpec
 from trainer import data
 from trainer.errors import DataError
 

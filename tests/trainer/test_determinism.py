@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import Workshop
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 
 pytestmark = pytest.mark.tensorflow
 

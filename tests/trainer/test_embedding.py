@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import Workshop
 
-from contract.records import Embedding
+from contract.card import Embedding
 
 pytestmark = pytest.mark.tensorflow
 
@@ -135,7 +135,7 @@ def test_without_such_a_vector_there_is_no_embedding(make: Callable[[], Any], tm
     """And the version is exported all the same, with the two signatures that it always had."""
     import tensorflow as tf
 
-    from contract.records import ImageSpec
+    from contract.image_spec import ImageSpec
     from trainer.export import Exported, save_network
     from trainer.model import architecture_of
 
@@ -150,7 +150,7 @@ def test_weights_beside_the_graph_serve_too(tmp_path: Path, monkeypatch: pytest.
     """A network that is too large for constants keeps variables, and both signatures read them."""
     import tensorflow as tf
 
-    from contract.records import ImageSpec
+    from contract.image_spec import ImageSpec
     from trainer import export
     from trainer.model import architecture_of
 

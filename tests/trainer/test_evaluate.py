@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from contract.records import Evaluation
+from contract.evaluation import Evaluation
 from trainer.evaluate import (
     CALIBRATION_BINS,
     TEMPERATURE_BOUNDS,

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.image_spec import ImageSpec
 from contract.images import decode, encode_png
-from contract.records import ImageSpec
 from trainer import fetch
 from trainer.archives import ArchiveError, Limits, unpack_class_folders
 from trainer.fetch import CIFAR10_NAME, FetchError, Retry, fetch_cifar10

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import Workshop
 
+from contract.card import ModelCard
 from contract.layout import CARD, ModelPaths
-from contract.records import ModelCard, RunState, TrainingResult
+from contract.training import RunState, TrainingResult
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(900)]
 

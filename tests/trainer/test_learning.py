@@ -10,7 +10,7 @@ from drawing import COLOURS, picture
 from learning import YELLOW, Service
 
 from contract.layout import UPLOADS, is_upload, sha256_of, walk_files
-from contract.records import RunState
+from contract.training import RunState
 from trainer.__main__ import main
 from trainer.need import LEAST_FARTHEST
 from trainer.uploads import seen_by

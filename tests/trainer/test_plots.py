@@ -7,8 +7,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from contract.evaluation import Evaluation
+from contract.image_spec import ImageSpec
 from contract.images import decode
-from contract.records import Evaluation, ImageSpec, ProgressEvent
+from contract.training import ProgressEvent
 from trainer.evaluate import evaluate
 from trainer.plots import curves_of, training_curves, write_plots
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from trainer import reference_requests as references
 from trainer.served import SavedVersion
 

@@ -8,8 +8,9 @@ import pytest
 from drawing import COLOURS, draw_dataset
 from learning import MODEL, Service
 
+from contract.image_spec import ImageSpec
 from contract.layout import is_upload
-from contract.records import ImageSpec, ReplayRule
+from contract.training import ReplayRule
 from trainer import uploads
 from trainer.errors import DataError
 from trainer.folders import Folders

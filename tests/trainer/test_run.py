@@ -15,8 +15,9 @@ import pytest
 from conftest import Workshop
 from drawing import draw_folder
 
+from contract.card import ModelCard
 from contract.layout import RunPaths, publish
-from contract.records import ModelCard, RunState, TrainingResult, TrainingSpec
+from contract.training import RunState, TrainingResult, TrainingSpec
 from trainer.spec import write_spec
 
 pytestmark = pytest.mark.tensorflow
@@ -101,7 +102,7 @@ def test_encoded_pictures_of_other_sizes_are_cropped_and_resized(finished: Works
     from PIL import Image
 
     from contract import images
-    from contract.records import ImageSpec
+    from contract.image_spec import ImageSpec
     from trainer.export import decode_in_graph
 
     ramp = np.linspace(0, 255, 200).astype(np.uint8)

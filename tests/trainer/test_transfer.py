@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import Workshop
 
-from contract.records import ModelCard
+from contract.card import ModelCard
 
 pytestmark = pytest.mark.tensorflow
 
@@ -59,7 +59,7 @@ def test_a_run_trains_a_head_and_leaves_the_backbone(workshop: Workshop) -> None
 @pytest.mark.parametrize(("side", "classes", "is_map"), [(20, 2, True), (40, 5, False)])
 def test_any_size_and_number_of_classes(tmp_path: Path, side: int, classes: int, is_map: bool) -> None:
     """Pictures of another size than the backbone's are resized in the graph; the head starts as its probe."""
-    from contract.records import ImageSpec
+    from contract.image_spec import ImageSpec
     from trainer.scaling import scaling_of
     from trainer.transfer import build, open_backbone
 
@@ -81,7 +81,7 @@ def test_any_size_and_number_of_classes(tmp_path: Path, side: int, classes: int,
 
 def test_the_pictures_have_the_backbones_size(tmp_path: Path) -> None:
     """A backbone of one size decides it, unless the spec does; one of any size leaves it to the data."""
-    from contract.records import ImageSpec
+    from contract.image_spec import ImageSpec
     from trainer.scaling import scaling_of
     from trainer.transfer import open_backbone
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contract.layout import RunPaths
-from contract.records import RunState, TrainingResult, TrainingSpec
+from contract.training import RunState, TrainingResult, TrainingSpec
 from trainer.claim import Claims
 from trainer.errors import BUSY_EXIT_CODE
 from trainer.spec import write_spec

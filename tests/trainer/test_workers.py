@@ -10,7 +10,8 @@ import subprocess
 import pytest
 from conftest import Workshop
 
-from contract.records import ModelCard, ProgressEvent, RunState, TrainingResult
+from contract.card import ModelCard
+from contract.training import ProgressEvent, RunState, TrainingResult
 
 # Three trainings at once on a machine that may be busy.
 pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(900)]

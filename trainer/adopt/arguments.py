@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from contract.records import Fit, Resampling
+from contract.image_spec import Fit, Resampling
 from trainer.scaling import SCALING_HELP
 
 

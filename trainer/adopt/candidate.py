@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from contract import layout
-from contract.records import DatasetProfile, Evaluation, ModelCard, SkippedFile
+from contract.card import DatasetProfile, ModelCard, SkippedFile
+from contract.evaluation import Evaluation
 from trainer import data, plots
 from trainer.adopt.answers import Answers, Kind, answers_of, check_scaling, outputs_of
 from trainer.adopt.pictures import Pictures

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from contract import layout
-from contract.records import Name
+from contract.values import Name
 from trainer.adopt.candidate import Adoption, load_labelled, write_candidate
 from trainer.adopt.labels import read_labels
 from trainer.adopt.pictures import Wanted, pictures_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from contract.records import LabelName
+from contract.values import LabelName
 from trainer.errors import TrainerError
 
 _NAMES = TypeAdapter(list[LabelName])

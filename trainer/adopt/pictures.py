@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from contract.records import Fit, ImageSpec, Resampling
+from contract.image_spec import Fit, ImageSpec, Resampling
 from trainer.adopt.source import Source
 from trainer.errors import TrainerError
 from trainer.scaling import Scaling

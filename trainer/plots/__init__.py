@@ -16,7 +16,8 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from contract.records import Evaluation, ProgressEvent
+from contract.evaluation import Evaluation
+from contract.training import ProgressEvent
 from trainer.plots.calibration import reliability
 from trainer.plots.classes import per_class
 from trainer.plots.confusion import confusion_matrix

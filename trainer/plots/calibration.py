@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from contract.records import Evaluation
+from contract.evaluation import Evaluation
 from trainer.plots.style import BLUE, GREY, ORANGE, RED, subject, title_of
 
 

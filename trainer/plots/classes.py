@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from contract.records import Evaluation
+from contract.evaluation import Evaluation
 from trainer.plots.style import BLUE, ORANGE, short, subject, title_of
 
 LISTED_CLASSES = 100

@@ -12,7 +12,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from contract.records import Evaluation
+from contract.evaluation import Evaluation
 from trainer.plots.style import short, subject, title_of
 
 NUMBERED_CLASSES = 25

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from contract.records import Evaluation
+from contract.evaluation import Evaluation
 from trainer.evaluate import check_probabilities
 from trainer.plots.style import COLOURS, GREY, short, subject, title_of
 

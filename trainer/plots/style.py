@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib import color_sequences
 from matplotlib.axes import Axes
 
-from contract.records import Evaluation
+from contract.evaluation import Evaluation
 
 DOTS_PER_INCH = 110
 

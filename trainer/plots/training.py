@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from contract.records import ProgressEvent
+from contract.training import ProgressEvent
 from trainer.plots.style import BLUE, ORANGE, title_of
 
 Curves = dict[str, tuple[list[int], list[float]]]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from trainer.config import PRESETS
 from trainer.data import Examples, TrainingData
 from trainer.trials.recipe import try_recipe

@@ -17,8 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from contract.card import ModelCard
 from contract.layout import ModelPaths, RunPaths
-from contract.records import ModelCard, Preset
+from contract.training import Preset
 from trainer.progress import read_events
 from trainer.trials.drawn import draw_folder
 

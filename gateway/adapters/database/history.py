@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from contract.records import now
+from contract.values import now
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.inserting import insert_into
 from gateway.adapters.database.tables import minutes, pictures, predictions

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, not_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from contract.records import Problem, RunState, TrainingSpec
+from contract.training import Problem, RunState, TrainingSpec
 from gateway.adapters.database.connection import Database
 from gateway.adapters.database.tables import predictions, runs
 from gateway.errors import DatabaseError, RunActiveError

@@ -16,7 +16,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from contract.records import TrainingSpec
+from contract.training import TrainingSpec
 from gateway.adapters.run_folders import FileRunFolders
 from gateway.errors import ConfigurationError, LauncherError
 from gateway.ports.training import Launched, LaunchState

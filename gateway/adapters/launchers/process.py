@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.layout import RunPaths, write_atomically
-from contract.records import TrainingSpec
+from contract.training import TrainingSpec
 from gateway.adapters.run_folders import FileRunFolders
 from gateway.errors import LauncherError
 from gateway.ports.training import Launched, LaunchState

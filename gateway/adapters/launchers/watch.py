@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from contract.layout import write_atomically
-from contract.records import Problem, RunState, TrainingResult, TrainingSpec, now
+from contract.training import Problem, RunState, TrainingResult, TrainingSpec
+from contract.values import now
 from gateway.adapters.run_folders import FileRunFolders
 from gateway.errors import LauncherError
 from gateway.ports.training import Launched, LaunchState
