@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from contract.records import ImageSpec
+from contract.image_spec import ImageSpec
 from trainer.data import TrainingData
 from trainer.lessons import prepare
 from trainer.reading import Examples
