@@ -1,10 +1,10 @@
 """How many replicas are enough, for what, and what breaks next: `make capacity`.
 
-Fits a queueing model with batching (load_tests.simulation) to the runs of `make load-test`, holds it
-against runs that it has not seen (`make load-test COMPARE="--users 30 150 --arrivals 100 --output
-…/replicas-unseen.json"`), states its error, and answers: replicas for X images a second at p99 ≤ Y, the
-target value of an autoscaler on the arrival rate, and a table to 10,000 images a second with the CPUs,
-pods and traffic of every part.
+Fits a queueing model with batching (load_tests.simulation) to the runs of `make load-test`, closed loads and
+open ones (the small calls of an idle replica cost more an image than any closed load shows), holds it against
+runs that it has not seen, states its error, and answers: replicas for X images a second at p99 ≤ Y, the target
+value of an autoscaler on the arrival rate, and a table to 10,000 images a second with the CPUs, pods and traffic
+of every part.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     results = Path(__file__).with_name("results")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    runs = [results / "replicas.json"]
+    runs = [results / "replicas.json", results / "replicas-open.json"]
     parser.add_argument(
         "--runs", type=Path, nargs="+", default=runs, help="of comparisons with one CPU share"
     )

@@ -47,6 +47,11 @@ class Line:
     """Images of the busiest replica by those of the idlest."""
     replica_shares: Sequence[float]
 
+    @property
+    def load(self) -> str:
+        """In words."""
+        return str(Point(self.replicas, self.users, self.arrivals))
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -106,7 +111,8 @@ def _line(point: Point, group: Sequence[Run]) -> Line:
 def gains(lines: Sequence[Line]) -> list[Gain]:
     """For each number of users of the closed loads that fewest and most replicas had."""
     closed = [line for line in lines if not line.arrivals]
-    fewest, most = min(line.replicas for line in closed), max(line.replicas for line in closed)
+    counts = [line.replicas for line in closed]
+    fewest, most = min(counts, default=0), max(counts, default=0)
     found = {(line.replicas, line.users): line for line in closed}
     users = sorted({count for replicas, count in found if replicas == fewest and (most, count) in found})
     return [_gain(found[fewest, count], found[most, count]) for count in users] if fewest < most else []
@@ -161,7 +167,7 @@ def _on_balance(lines: Sequence[Line]) -> str:
     verb = "within" if worst.unevenness <= GOAL_UNEVENNESS else "beyond"
     return (
         f"The busiest replica answered at most {worst.unevenness:.2f} times the images of the idlest "
-        f"({worst.replicas} replicas, {worst.users} users), {verb} the goal of {GOAL_UNEVENNESS}."
+        f"({worst.load}), {verb} the goal of {GOAL_UNEVENNESS}."
     )
 
 

@@ -112,6 +112,14 @@ def test_the_interpretation_follows_the_figures() -> None:
     assert "so not only the replicas were measured" in said
 
 
+def test_open_loads_alone_are_told_by_their_rates() -> None:
+    """Nobody waits in them, so there is no gain to tell; how even the replicas were is told all the same."""
+    uneven = run(3, 0, 300, arrivals=300.0, replica_images=[100.0, 200.0, 300.0])
+    said = sentences([run(1, 0, 100, arrivals=100.0), uneven])
+    assert "times the images/s of" not in said
+    assert "3.00 times the images of the idlest (3 replicas, 300 calls/s)" in said
+
+
 def test_the_files_of_a_comparison(tmp_path: Path) -> None:
     """JSON with every run, CSV, a plot and a report that shows both goals and machine."""
     plan = Plan([], 1, SETTINGS, done=list(RUNS))
