@@ -63,12 +63,16 @@ def test_everything_on_readwriteonce_volumes(stack: Stack, other: Namespace) -> 
 
     eventually("a prediction", 240, answered)
     figure("9", f"everything on ReadWriteOnce: first prediction after {time.monotonic() - began:.0f} s")
-    assert [model["name"] for model in other.api("GET", "/v1/models")["models"]] == ["cifar10"]
+
+    def listed() -> list[str]:
+        answer = other.call("GET", "control", "/v1/models")
+        return [model["name"] for model in answer.json()["models"]] if answer.is_success else []
+
+    assert eventually("the list of models", 120, listed) == ["cifar10"]
 
 
 def test_an_image_that_cannot_be_pulled(other: Namespace) -> None:
     """Stands beside the run's name."""
-    eventually("the gateway of the role control", 120, lambda: other.ready("gateway-control"))
     for label in ("a", "b"):  # of each class several, since the hash of a picture may choose the split `test`
         files = [("images", (f"{number}.png", picture())) for number in range(8)]
         form = {"files": files, "data": {"label": label}}
