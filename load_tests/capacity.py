@@ -2,9 +2,9 @@
 
 Fits a queueing model with batching (load_tests.simulation) to the runs of `make load-test`, closed loads and
 open ones (the small calls of an idle replica cost more an image than any closed load shows), holds it against
-runs that it has not seen, states its error, and answers: replicas for X images a second at p99 ≤ Y, the target
-value of an autoscaler on the arrival rate, and a table to 10,000 images a second with the CPUs, pods and traffic
-of every part.
+runs that it has not seen, states its error, and answers: replicas for X images a second at p99 ≤ Y, the
+target value of an autoscaler on the arrival rate, and a table to 10,000 images a second with the CPUs, pods
+and traffic of every part.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Training itself: the recipe's steps, checkpoints, early stopping, resuming.
+"""Training itself: epochs of steps, validation, checkpoints, early stopping, resuming.
 
 Every random choice depends on (seed, epoch, step) alone, so a run that was killed goes on from its last
 epoch as if nothing had happened. Weights leave this module only as the best checkpoint's. With several
-workers each calls `run`; the chief alone validates, and reads and writes checkpoints.
+workers each calls `run`; the chief alone validates, and reads and writes checkpoints. What one step does is
+trainer.training_step's business.
 """
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,17 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from contract.layout import write_atomically
-from trainer.augment import augment
+from trainer.checkpoints import Checkpoints
 from trainer.config import Recipe
 from trainer.data import Examples
-from trainer.devices import Devices, replica_id
+from trainer.devices import Devices
 from trainer.errors import CancelledError
 from trainer.model import FloatArray
+from trainer.training_step import TrainingStep
 
 EVALUATION_BATCH = 500
-REPLICA_STRIDE = 15_485_863
-"""Between the augmentation seeds of two replicas."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +103,10 @@ class Fit:
         self.batch_size = self.devices.batch_for(self.recipe.batch_for(len(self.train)))
         self.steps_per_epoch = len(self.train) // self.batch_size
         self.steps = self.steps_per_epoch * self.recipe.epochs
-        self._averaged = changing(self.network)
-        with self.devices.strategy.scope():
-            self._optimizer = keras.optimizers.SGD(0.0, momentum=self.recipe.momentum, nesterov=True)
-            self._optimizer.build(self.network.trainable_variables)
-            self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
+        self._step = TrainingStep(self.network, self.recipe, self.devices, self.batch_size, self.seed)
+        self._files = Checkpoints(self.checkpoints)
         self._progress = _Progress()
         self._stopped_by: BaseException | None = None
-        self._train_step = tf.function(self._step_everywhere, reduce_retracing=True)
-        self._average = tf.function(self._average_step)
         self._logits = tf.function(lambda x: self.network(tf.cast(x, tf.float32), training=False))
 
     # --- the loop -------------------------------------------------------------------------------
@@ -138,7 +131,7 @@ class Fit:
         seen = self.steps_per_epoch * self.batch_size
         rate = seen / (time.perf_counter() - started)
         if epoch == self.recipe.epochs:
-            self._look_ahead(1.0)
+            self._step.look_ahead(1.0)
         validation_loss, validation_accuracy = self._validate_by_chief()
         is_best = self._progress.note(epoch, validation_loss, validation_accuracy) or not self.keeps_best
         self._save(is_best)
@@ -149,7 +142,7 @@ class Fit:
                 correct / seen,
                 validation_loss,
                 validation_accuracy,
-                float(self._optimizer.learning_rate.value.numpy()),
+                self._step.learning_rate,
                 rate,
                 is_best,
             )
@@ -172,89 +165,20 @@ class Fit:
             yield order[start : start + self.batch_size]
 
     def _one_step(self, step: int, epoch: int, batch: npt.NDArray[np.int64]) -> tuple[float, int]:
-        progress = step / self.steps
-        self._optimizer.learning_rate.assign(
-            self.recipe.peak_rate(self.batch_size) * self.recipe.rate_factor(progress)
+        answers = self.train.truth if self.targets is None else self.targets
+        return self._step(
+            self.train.images[batch],
+            answers[batch],
+            self._flips(epoch)[batch],
+            step=step,
+            steps=self.steps,
+            trains_whitening=epoch <= self.recipe.whitening_bias_epochs,
         )
-        loss, hits = self._train_step(
-            self.devices.divided(self.train.images[batch]),
-            self.devices.divided((self.train.truth if self.targets is None else self.targets)[batch]),
-            self.devices.divided(self._flips(epoch)[batch]),
-            tf.constant([self.seed % 2**31, step], tf.int32),
-            tf.constant(float(epoch <= self.recipe.whitening_bias_epochs)),
-        )
-        if (step + 1) % self.recipe.lookahead_every == 0:
-            decay = self.recipe.lookahead_decay**self.recipe.lookahead_every * progress**3
-            self._look_ahead(decay)
-        return float(loss), int(hits)
 
     def _flips(self, epoch: int) -> npt.NDArray[np.bool_]:
         """Alternating flip: a random half of the pictures first, the other half in every other epoch."""
         half = np.random.default_rng([self.seed, 0]).random(len(self.train)) < 0.5
         return half ^ (epoch % 2 == 0)
-
-    # --- one step, in the graph -----------------------------------------------------------------
-
-    def _step_everywhere(self, *batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The mean loss and the number of hits of all replicas."""
-        strategy, reduce = self.devices.strategy, tf.distribute.ReduceOp
-        loss, hits = strategy.run(self._step, args=batch)
-        return strategy.reduce(reduce.MEAN, loss, axis=None), strategy.reduce(reduce.SUM, hits, axis=None)
-
-    def _step(
-        self, images: tf.Tensor, truth: tf.Tensor, flips: tf.Tensor, seed: tf.Tensor, whitening: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        side = min(images.shape[1], images.shape[2])
-        images = augment(
-            images,
-            flips,
-            seed + tf.stack([replica_id() * REPLICA_STRIDE, 0]),
-            padding=min(self.recipe.crop_padding, side // 8),
-            cutout=min(self.recipe.cutout, side // 3),
-        )
-        with tf.GradientTape() as tape:
-            logits = self.network(tf.cast(images, tf.float32), training=True)
-            loss = self._loss(truth, logits)
-        variables = self.network.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        updates = [
-            self._update(variable, gradient, whitening)
-            for variable, gradient in zip(variables, gradients, strict=True)
-        ]
-        self._optimizer.apply(updates, variables)
-        named = truth if truth.shape.rank == 1 else tf.argmax(truth, axis=1)
-        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == named, tf.int32))
-        return loss, hits
-
-    def _loss(self, truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        if truth.shape.rank == 2:
-            return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
-        classes = logits.shape[1]
-        smoothing = self.recipe.label_smoothing
-        targets = tf.one_hot(truth, classes) * (1 - smoothing) + smoothing / classes
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-
-    def _update(self, variable: keras.Variable, gradient: tf.Tensor, whitening: tf.Tensor) -> tf.Tensor:
-        """The gradient with its parameter's own rate and the decay that is independent of the rate.
-
-        A replica's share of it, since the optimizer adds them up.
-        """
-        decay = self.recipe.decay_per_step(self.batch_size) / self.recipe.peak_rate(self.batch_size)
-        factor = self.recipe.shift_rate_factor if variable.name == "beta" else 1.0
-        update = (factor * gradient + decay * variable.value) / self.devices.replicas
-        return update * whitening if "whitening" in variable.path else update
-
-    def _look_ahead(self, decay: float) -> None:
-        """Lookahead (Zhang et al., 2019): average ← decay·average + (1 − decay)·weights; weights ← average.
-
-        With decay 1, at the very end, the average stands still and becomes the weights.
-        """
-        self._average(tf.constant(decay, tf.float32))
-
-    def _average_step(self, decay: tf.Tensor) -> None:
-        for average, variable in zip(self._averages, self._averaged, strict=True):
-            average.assign(decay * average + (1 - decay) * variable.value)
-            variable.value.assign(average)
 
     # --- validation -----------------------------------------------------------------------------
 
@@ -280,28 +204,18 @@ class Fit:
 
     # --- checkpoints ----------------------------------------------------------------------------
 
-    @property
-    def _state(self) -> list[tf.Variable]:
-        keras_variables = [*self.network.variables, *self._optimizer.variables]
-        return [variable.value for variable in keras_variables] + self._averages
-
     def _save(self, is_best: bool) -> None:
-        if not self.devices.is_chief:
-            return
-        content = io.BytesIO()
-        np.savez(content, *self._content())
-        if is_best:
-            write_atomically(self.checkpoints / "best.npz", content.getvalue())
-        write_atomically(self.checkpoints / "last.npz", content.getvalue())
+        if self.devices.is_chief:
+            self._files.save(self._content(), is_best)
 
     def _content(self) -> list[npt.NDArray[np.float64]]:
         """What a checkpoint holds: the progress, and every variable."""
         progress = np.array(list(vars(self._progress).values()), np.float64)
-        return [progress, *(variable.numpy() for variable in self._state)]
+        return [progress, *(variable.numpy() for variable in self._step.state)]
 
     def _resume(self) -> None:
         """Go on from the chief's checkpoint. Without one, all workers begin with the chief's weights."""
-        if self.devices.is_chief and (arrays := self._load("last.npz")) is not None:
+        if self.devices.is_chief and (arrays := self._files.last()) is not None:
             self._take(arrays)
         if self.devices.workers > 1:
             self._take(self.devices.from_chief(self._content()))
@@ -312,30 +226,9 @@ class Fit:
         self._assign(arrays)
 
     def _restore_best(self) -> None:
-        if self.devices.is_chief and (arrays := self._load("best.npz")) is not None:
+        if self.devices.is_chief and (arrays := self._files.best()) is not None:
             self._assign(arrays)
 
-    def _load(self, name: str) -> list[npt.NDArray[np.float64]] | None:
-        path = self.checkpoints / name
-        if not path.is_file():
-            return None
-        with np.load(path, allow_pickle=False) as content:
-            return [content[key] for key in content.files]
-
     def _assign(self, arrays: list[npt.NDArray[np.float64]]) -> None:
-        for variable, array in zip(self._state, arrays[1:], strict=True):
+        for variable, array in zip(self._step.state, arrays[1:], strict=True):
             variable.assign(array)
-
-
-def changing(network: keras.Model) -> list[keras.Variable]:
-    """Weights and running statistics; not frozen layers, frozen kernels or random seeds."""
-    frozen = {
-        variable.path for layer in network.layers if not layer.trainable for variable in layer.variables
-    }
-    return [
-        variable
-        for variable in network.variables
-        if variable.dtype == "float32"
-        and variable.path not in frozen
-        and (variable.trainable or "moving" in variable.name)
-    ]

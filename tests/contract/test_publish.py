@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from cards import candidate
 
-from contract import layout
-from contract.layout import CARD, ModelPaths, publish
+from contract.layout import CARD, SAVED_MODEL, ModelPaths, publish, publishing
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = str(Path(__file__).with_name("dies_at_step.py"))
@@ -135,7 +134,7 @@ def test_a_number_that_is_taken_meanwhile_is_left_alone(
         return names
 
     pets.root.mkdir(parents=True)
-    monkeypatch.setattr(layout, "published_version", lambda *arguments: None)
+    monkeypatch.setattr(publishing, "published_version", lambda *arguments: None)
     monkeypatch.setattr(os, "listdir", listdir)
     assert publish(made, pets, "run-1") == 2
     assert b'"other"' in pets.card(1).read_bytes()
@@ -145,15 +144,15 @@ def test_a_second_publisher_of_a_run_never_makes_a_half_visible(
     made: Path, pets: ModelPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When a run is published again while its first publisher still copies, that one fails instead."""
-    sync = layout.fsync_tree
+    sync = publishing.fsync_tree
     again: list[int] = []
 
     def interrupted(staging: Path) -> None:
-        monkeypatch.setattr(layout, "fsync_tree", sync)
+        monkeypatch.setattr(publishing, "fsync_tree", sync)
         again.append(publish(made, pets, "run-1"))
         sync(staging)
 
-    monkeypatch.setattr(layout, "fsync_tree", interrupted)
+    monkeypatch.setattr(publishing, "fsync_tree", interrupted)
     with pytest.raises(FileNotFoundError):
         # The walk finds nothing to sync, and the rename no directory.
         publish(made, pets, "run-1")
@@ -212,7 +211,7 @@ def test_a_version_with_an_unreadable_card_does_not_hinder(made: Path, pets: Mod
     for version, content in ((1, None), (2, b"{"), (3, b'{"run_id": "run-1"}')):
         folder = pets.version(version)
         folder.mkdir(parents=True)
-        (folder / layout.SAVED_MODEL).write_bytes(b"graph")
+        (folder / SAVED_MODEL).write_bytes(b"graph")
         if content is not None:
             (folder / CARD).write_bytes(content)
     assert publish(made, pets, "run-1") == 4
