@@ -100,7 +100,7 @@ soak-model-server: development ## Swaps and label moves under 32 clients: failur
 quota-model-server: development ## The model server with half a CPU (as root, on Linux)
 	$(IN_VENV) -m load_tests.model_server.quota
 
-bench-model-server: development ## The model server beside the raw TensorFlow call
+bench-model-server: development ## The model server beside the raw TensorFlow call (needs h2load)
 	$(IN_VENV) -m load_tests.model_server.bench $(BENCH)
 
 footprint: development ## Import time and memory of the gateway

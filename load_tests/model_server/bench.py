@@ -2,8 +2,8 @@
 
 Children serve the bundled model: as it is, without merging, without the export's folding and freezing, and in
 bfloat16; another one calls TensorFlow in a loop, and a last one answers without a model. They are asked in
-turns on one machine in one run. The clients are threads of this process, so on the same cores as what they
-measure. Prints tables and writes every figure to load_tests/results/model_server.json.
+turns on one machine in one run. The client is h2load, which needs next to nothing of the cores that it shares
+with what it measures. Prints tables and writes every figure to load_tests/results/model_server.json.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -21,7 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from load_tests.model_server.child import Child, Crowd, child, echo, request
+from load_tests.model_server import h2load
+from load_tests.model_server.child import Child, child, echo, request
 from load_tests.peers.report import hardware
 
 RESULTS = Path(__file__).parent.parent / "results" / "model_server.json"
@@ -81,17 +81,9 @@ def raw_process(version: Path) -> Iterator[Raw]:
 
 
 def measure(contender: str, server: Child, model: str, batch: int, connections: int, seconds: float) -> Run:
-    """Let that many clients ask without a pause, each for `batch` images."""
-    crowd = Crowd(server.address, [request(model, batch, SIDE).SerializeToString()], connections)
-    crowd.start()
-    time.sleep(min(1.0, seconds / 2))
-    answered, started = crowd.answered, time.perf_counter()
-    time.sleep(seconds)
-    elapsed = time.perf_counter() - started
-    waits = sorted(crowd.seconds[answered:])
-    crowd.stop()
-    if crowd.failures:
-        raise RuntimeError(f"{len(crowd.failures)} requests failed: {crowd.failures[0]}")
+    """Let that many clients ask without a pause, each for `batch` images. Raises H2LoadError."""
+    content = request(model, batch, SIDE).SerializeToString()
+    waits, elapsed = h2load.ask(server.address, content, connections, seconds)
     p99 = waits[int(len(waits) * 0.99)] * 1000
     median = statistics.median(waits) * 1000
     return Run(contender, batch, connections, batch * len(waits) / elapsed, median, p99)
@@ -145,7 +137,7 @@ def table(found: dict[tuple[str, int, int], Run]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Measure, print and write."""
+    """Measure, print and write; 1 with one sentence when h2load is missing or an answer was not right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="cifar10")
@@ -156,13 +148,17 @@ def main() -> int:
     base_path = (arguments.models / arguments.model).resolve()
     version = max((path for path in base_path.iterdir() if path.name.isdigit()), key=lambda p: int(p.name))
     runs: list[Run] = []
-    with ExitStack() as stack:
-        servers = start(stack, arguments.model, base_path, version)
-        raw, floor = stack.enter_context(raw_process(version)), stack.enter_context(echo(CLASSES))
-        for number in range(arguments.rounds):
-            for run in one_round(servers, raw, floor, arguments.model, arguments.seconds):
-                runs.append(run)
-                print(f"round {number + 1}: {run}", file=sys.stderr, flush=True)
+    try:
+        with ExitStack() as stack:
+            servers = start(stack, arguments.model, base_path, version)
+            raw, floor = stack.enter_context(raw_process(version)), stack.enter_context(echo(CLASSES))
+            for number in range(arguments.rounds):
+                for run in one_round(servers, raw, floor, arguments.model, arguments.seconds):
+                    runs.append(run)
+                    print(f"round {number + 1}: {run}", file=sys.stderr, flush=True)
+    except h2load.H2LoadError as error:
+        print(f"The benchmark cannot go on: {error}", file=sys.stderr)
+        return 1
     report(runs, machine)
     return 0
 
@@ -192,7 +188,7 @@ def report(runs: list[Run], machine: dict[str, Any]) -> None:
     floor = found["echo", 1, 1].median_ms
     rest = found["raw, rested", 1, 1].median_ms - found["raw", 1, 1].median_ms
     print(f"\noverhead a request at batch 1, one connection: {overhead:.2f} ms")
-    print(f"of which the client and gRPC without a model server take {floor:.2f} ms,")
+    print(f"of which gRPC without a model server takes {floor:.2f} ms,")
     print(f"and TensorFlow's threads, asleep since the last call, {rest:.2f} ms")
     figures = {"hardware": machine, "overhead_ms": overhead, "floor_ms": floor, "rest_ms": rest}
     runs_of_all = [asdict(run) for run in runs]
