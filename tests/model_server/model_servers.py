@@ -43,8 +43,8 @@ class Running:
     channel: grpc.Channel
     http: httpx.Client
 
-    def call(self, method: str, request: Any, reply: Any, timeout: float = 60.0) -> Any:
-        """One unary call."""
+    def call(self, method: str, request: Any, reply: Any, timeout: float | None = 60.0) -> Any:
+        """One unary call; without a deadline when `timeout` is None."""
         stub = self.channel.unary_unary(
             method, request_serializer=type(request).SerializeToString, response_deserializer=reply.FromString
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -168,6 +169,17 @@ def test_the_deadline_of_a_call_stops_its_run(tiny: Running) -> None:
     versions = tiny.server.repository._models["tiny"].available.values()
     eventually(lambda: all(version.calls == 0 for version in versions))
     assert value_of(tiny.predict()) == 2
+
+
+def test_calls_without_a_deadline_wait_for_each_other(tiny: Running) -> None:
+    """Clients that set no deadline are answered however many ask at once."""
+
+    def ask(_: int) -> float:
+        request = image_request(images=32)
+        return value_of(tiny.call(api.PREDICT, request, api.PredictResponse, timeout=None))
+
+    with ThreadPoolExecutor(16) as clients:
+        assert set(clients.map(ask, range(320))) == {2.0}
 
 
 def test_a_message_beyond_grpc_s_own_limit_is_accepted(tiny: Running) -> None:
