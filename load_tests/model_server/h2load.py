@@ -18,6 +18,8 @@ import grpc
 from contract import tfserving_api as api
 
 WARM_UP_SECONDS = 1
+LEAST_A_CONNECTION = 10
+"""Requests: the beginning and the end, when not all connections ask, must not be what is measured."""
 FRAME_BYTES = 5
 """Before a message: whether it is compressed, and its length."""
 
@@ -47,7 +49,8 @@ def ask(address: str, content: bytes, connections: int, seconds: float) -> tuple
         call = [f"http://{address}{api.PREDICT}", f"-d{body}", f"-c{connections}", "-m1"]
         call += ["-Hcontent-type: application/grpc", "-Hte: trailers"]
         warm = _run([*call, "-D1", f"--warm-up-time={WARM_UP_SECONDS}s"])
-        count = max(connections, round(float(_found(r"([\d.]+) req/s,", warm)) * seconds))
+        rate = float(_found(r"([\d.]+) req/s,", warm))
+        count = max(LEAST_A_CONNECTION * connections, round(rate * seconds))
         said = _run([*call, f"-n{count}", f"--log-file={log}"])
         waits = sorted(int(line.split("\t")[2]) / 1e6 for line in log.read_text().splitlines())
     if len(waits) != count or int(_found(r"\((\d+)\) data", said)) != count * answer_bytes:
