@@ -12,8 +12,9 @@ FIND_PYTHON = sh requirements/python.sh $(or $(PYTHON),python3 python3.13 python
 # Creates the environment and installs locks; does nothing when they are there.
 INSTALL = python=$$($(FIND_PYTHON)) && "$$python" requirements/install.py --venv $(VENV)
 
-# Tests run file by file on up to four cores; SIDE_BY_SIDE= runs them one after another.
-SIDE_BY_SIDE ?= -n auto --maxprocesses 4 --dist loadfile
+# Tests run file by file on up to four cores, in the order of tests/conftest.py; SIDE_BY_SIDE= runs them one after
+# another.
+SIDE_BY_SIDE ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 comma := ,
 
