@@ -178,8 +178,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     results = Path(__file__).with_name("results")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    known = sorted(results.glob("replicas-open.json"))  # not measured yet: closed loads alone
-    runs = [results / "replicas.json", *known]
+    measured = (results / "replicas.json", results / "replicas-open.json")
+    runs = [path for path in measured if path.is_file()] or [measured[0]]
     parser.add_argument(
         "--runs", type=Path, nargs="+", default=runs, help="of comparisons with one CPU share"
     )

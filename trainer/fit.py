@@ -122,10 +122,10 @@ class Fit:
 
     def _run_epoch(self, epoch: int) -> None:
         started = time.perf_counter()
-        losses, correct = 0.0, 0
+        losses, correct, flips = 0.0, 0, self._flips(epoch)
         for number, batch in enumerate(self._batches(epoch)):
             step = (epoch - 1) * self.steps_per_epoch + number
-            loss, hits = self._one_step(step, epoch, batch)
+            loss, hits = self._one_step(step, epoch, batch, flips[batch])
             losses, correct = losses + loss, correct + hits
             self._listen(StepReport(step + 1, self.steps, epoch, loss))
         seen = self.steps_per_epoch * self.batch_size
@@ -164,12 +164,14 @@ class Fit:
         for start in range(0, self.steps_per_epoch * self.batch_size, self.batch_size):
             yield order[start : start + self.batch_size]
 
-    def _one_step(self, step: int, epoch: int, batch: npt.NDArray[np.int64]) -> tuple[float, int]:
+    def _one_step(
+        self, step: int, epoch: int, batch: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]
+    ) -> tuple[float, int]:
         answers = self.train.truth if self.targets is None else self.targets
         return self._step(
             self.train.images[batch],
             answers[batch],
-            self._flips(epoch)[batch],
+            flips,
             step=step,
             steps=self.steps,
             trains_whitening=epoch <= self.recipe.whitening_bias_epochs,
