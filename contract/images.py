@@ -63,16 +63,7 @@ def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
     Raises:
         NotAnImageError, TooManyPixelsError.
     """
-    if not data:
-        raise NotAnImageError("the file is empty (0 bytes)")
-    image = _open(data, max_pixels)
-    try:
-        side = max(spec.height, spec.width)
-        return _fit(_to_rgb(_oriented(_drafted(image, side))), spec).tobytes()
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's parsers raise a dozen types on corrupt data
-        raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
+    return _decoded(_open(data, max_pixels), spec).tobytes()
 
 
 def smaller(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -103,11 +94,13 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
 
     Raises NotAnImageError, TooManyPixelsError.
     """
-    decode(data, ImageSpec(height=1, width=1, resampling="bilinear", fit="stretch"), max_pixels)
-    kind = _open(data, max_pixels).format or ""
+    image = _open(data, max_pixels)
+    _decoded(image, _SMALLEST)
+    kind = image.format or ""
     return {"TIFF": "tif", "MPO": "jpg"}.get(kind) or _EXTENSIONS[kind]
 
 
+_SMALLEST = ImageSpec(height=1, width=1, resampling="bilinear", fit="stretch")
 _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 """Formats that are kept as they are when nothing is in them but the picture."""
 
@@ -192,6 +185,8 @@ def encode_png(pixels: bytes, height: int, width: int) -> bytes:
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
+    if not data:
+        raise NotAnImageError("the file is empty (0 bytes)")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:
@@ -200,6 +195,16 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     if width * height > max_pixels:
         raise TooManyPixelsError(f"{width} × {height} pixels; at most {max_pixels:,} are accepted")
     return image
+
+
+def _decoded(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    try:
+        side = max(spec.height, spec.width)
+        return _fit(_to_rgb(_oriented(_drafted(image, side))), spec)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's parsers raise a dozen types on corrupt data
+        raise NotAnImageError(f"the {image.format} data is truncated or corrupt: {error}") from error
 
 
 def _drafted(image: Image.Image, wanted: int) -> Image.Image:

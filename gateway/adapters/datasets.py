@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import get_args
+from typing import BinaryIO, get_args
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,13 +37,13 @@ class FileDatasets:
     def put(self, example: Example, content: bytes) -> None:
         """Write under a dotted name and rename. Not synced: an upload can be repeated."""
         path = self._path(example)
-        staging = path.with_name(f".{uuid4().hex}")
         with _translated(f"{path} cannot be written"):
             if path.exists():
                 return
+            staging = path.with_name(f".{uuid4().hex}")
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                staging.write_bytes(content)
+                with _created(staging) as file:
+                    file.write(content)
                 staging.replace(path)
             except OSError:
                 with suppress(OSError):
@@ -119,6 +119,15 @@ class FileDatasets:
     def _path(self, example: Example) -> Path:
         place = (example.dataset, example.split, example.label, example.sha256, example.extension)
         return layout.example_path(self._root, *place)
+
+
+def _created(path: Path) -> BinaryIO:
+    """Open a new file; its folder is nearly always there already."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
 def _remove_if_empty(folder: Path) -> None:

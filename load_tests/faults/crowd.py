@@ -67,6 +67,8 @@ def percentile(answers: list[Answer], share: float) -> float:
 
 def summary(answers: list[Answer]) -> dict[str, float]:
     """Requests, failures, median, p99 and longest wait in ms."""
+    if not answers:
+        return {"requests": 0, "failed": 0}
     return {
         "requests": len(answers),
         "failed": sum(answer.status != 200 for answer in answers),

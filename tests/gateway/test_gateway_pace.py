@@ -10,26 +10,38 @@ from gateway_fakes import FakeModelServer, picture
 from gateway_harness import StartGateway
 
 from gateway.api.spooling import Spooling
-from gateway.datasets.pace import LONGEST_SECONDS, SHORTEST_SECONDS, Pace
+from gateway.datasets.pace import LONGEST_SECONDS, MOST, SHORTEST_SECONDS, Pace, idle_seconds
 from gateway.datasets.spool import Spools
 from gateway.settings import DatasetSettings, LimitSettings
 
 
 class Machine:
-    """A clock, and the processor time of a process that works or rests."""
+    """A clock, the processor time of a process that works or rests, and what others leave of the cores."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.used = 7.0
+        self.idle = 3.0
+        self.free_cores = 0.0
 
     def work(self, seconds: float, *, waiting: float = 0.0) -> None:
         """Use the processor, and wait for it."""
         self.used += seconds
         self.now += seconds + waiting
+        self.idle += max(0.0, self.free_cores - 1) * seconds
 
     def rest(self, seconds: float) -> None:
         """Sleep."""
         self.now += seconds
+        self.idle += self.free_cores * seconds
+
+    def share_of(self, pace: Pace, files: int = 2000) -> float:
+        """What work of three milliseconds a file takes of the time."""
+        began, used = self.now, self.used
+        for _ in range(files):
+            self.work(0.003)
+            self.rest(pace.owed_seconds())
+        return (self.used - used) / (self.now - began)
 
 
 @pytest.fixture
@@ -40,7 +52,7 @@ def machine() -> Machine:
 
 def pace_of(machine: Machine, share: float = 0.25) -> Pace:
     """A pace that sees the machine's clocks."""
-    return Pace(share, lambda: machine.used, lambda: machine.now)
+    return Pace(share, lambda: machine.used, lambda: machine.idle, lambda: machine.now)
 
 
 def test_work_takes_its_share_of_the_time(machine: Machine) -> None:
@@ -53,6 +65,35 @@ def test_work_takes_its_share_of_the_time(machine: Machine) -> None:
         machine.rest(rests[-1])
     assert (machine.used - used) / (machine.now - began) == pytest.approx(0.25, rel=0.01)
     assert min(filter(None, rests)) >= SHORTEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("free_cores", "least", "most"), [(0, 0.24, 0.26), (0.5, 0.28, 0.40), (8, 0.7, MOST)]
+)
+def test_an_idle_machine_is_used(machine: Machine, free_cores: float, least: float, most: float) -> None:
+    """Beyond the share half of what is idle, and never the whole of the core that predictions may need."""
+    machine.free_cores = free_cores
+    assert least <= machine.share_of(pace_of(machine)) <= most
+
+
+def test_a_machine_that_gets_busy_is_left_alone(machine: Machine) -> None:
+    """The share follows what others do, both ways."""
+    machine.free_cores = 4
+    pace = pace_of(machine)
+    assert machine.share_of(pace) > 0.7
+    machine.free_cores = 0
+    machine.share_of(pace, 200)
+    assert machine.share_of(pace) == pytest.approx(0.25, rel=0.02)
+
+
+def test_idle_time_is_read_from_the_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Idle and waiting for a disk, in ticks; a system that does not tell has none to spare."""
+    statistics = tmp_path / "stat"
+    monkeypatch.setattr("gateway.datasets.pace._STATISTICS", statistics)
+    monkeypatch.setattr("os.sysconf", {"SC_CLK_TCK": 100}.__getitem__)
+    assert idle_seconds() == 0
+    statistics.write_text("cpu  10 20 30 4000 500 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n")
+    assert idle_seconds() == 45
 
 
 def test_who_waited_has_rested(machine: Machine) -> None:
