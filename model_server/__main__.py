@@ -11,8 +11,7 @@ import sys
 from importlib import metadata
 
 from contract.version import version
-from model_server import flags as command_line
-from model_server import logs
+from model_server import command_line, logs
 from model_server.errors import ServingError
 from model_server.flags import Flags
 from model_server.signals import StopRequest

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from model_server.flags import Flags
+from model_server.flags import Flags
 
 
 def mistake(flags: Flags) -> str:

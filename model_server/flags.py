@@ -1,21 +1,16 @@
-"""The command line: upstream's flags with upstream's names, defaults and forms.
+"""The flags, with upstream's names, defaults and meanings.
 
-`--flag=value`, `--flag value` and, for booleans, a bare `--flag`. Each flag is a field of `Flags`, which
-says all there is to know about it; the parser, --help and docs/model-server.md are made from there. A
-flag that has no effect here is accepted with a warning that says what is different. One deliberate
-difference: an unknown flag is refused (upstream prints it and starts anyway, so that a typing error goes
-unnoticed). Nothing here imports TensorFlow, so that --help and mistakes answer at once.
+Each is a field of `Flags`, which says all there is to know about it; the parser, --help and
+docs/model-server.md are made from there. A flag that has no effect here is accepted with a warning that says
+what is different.
 """
 
 from __future__ import annotations
 
-import argparse
-import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, NoReturn
+from typing import Any
 
-from model_server.flag_mistakes import mistake
 from model_server.flag_values import INT64_MAX, address, boolean, channel_arguments, fraction, integer, one_of
 
 _AUTOMATIC = "0: the CPU limit of the container"
@@ -186,46 +181,3 @@ class Flags:
             for flag in fields(self)
             if flag.metadata["warns"] and getattr(self, flag.name) != flag.default
         ]
-
-
-class _Parser(argparse.ArgumentParser):
-    """Answers a mistake with one sentence; the usage of every flag would hide it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"model_server: {message}\n")
-
-
-def parse(arguments: Sequence[str]) -> Flags:
-    """Read a command line. Exits with status 2 and a sentence when it cannot be used."""
-    parser = _parser()
-    values, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        parser.error(_unknown(unknown[0]))
-    flags = Flags(**vars(values))
-    if not flags.version and (found := mistake(flags)):
-        parser.error(found)
-    return flags
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="model_server",
-        allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description="Serves TensorFlow SavedModels over gRPC and REST, as tensorflow_model_server does.",
-    )
-    for flag in fields(Flags):
-        kind, text = flag.metadata["kind"], flag.metadata["help"]
-        if flag.metadata["ours"]:
-            text = f"(ours) {text}"
-        options: dict[str, Any] = {"nargs": "?", "const": True} if kind is boolean else {}
-        options["metavar"] = "BOOL" if kind is boolean else "VALUE"
-        parser.add_argument(f"--{flag.name}", type=kind, default=flag.default, help=text, **options)
-    return parser
-
-
-def _unknown(argument: str) -> str:
-    name = argument.split("=", 1)[0]
-    near = difflib.get_close_matches(name, [f"--{flag.name}" for flag in fields(Flags)], n=1)
-    hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
-    return f"unknown argument: {argument}; {hint}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rendering import OPEN, VALUE_SETS, at, containers, pod_specs, render
 
-from model_server import flags
+from model_server import command_line
 
 SPEAKS_WITH_THE_API = {
     "rekindle-control": {"gateway"},
@@ -87,7 +87,7 @@ def test_the_arguments_of_both_flavours(helm: str, flavour: str, tmp_path: Path)
     ]
     there = tmp_path / "a.config"
     there.touch()
-    parsed = flags.parse([re.sub(r"(_file)=.*", rf"\1={there}", each) for each in server["args"]])
+    parsed = command_line.parse([re.sub(r"(_file)=.*", rf"\1={there}", each) for each in server["args"]])
     assert (parsed.port, parsed.rest_api_port, parsed.tensorflow_intra_op_parallelism) == (8500, 8501, 2)
     is_upstream = flavour == "tensorflow-serving"
     assert server["image"].startswith("tensorflow/serving:" if is_upstream else "rekindle/model-server:")

@@ -84,12 +84,12 @@ def value_of(response: Any) -> float:
 @contextmanager
 def running(*arguments: str) -> Iterator[Running]:
     """A server in this process with these flags, ready to answer."""
-    from model_server import flags
+    from model_server import command_line
     from model_server.composition import ModelServer
 
     grpc_port, rest_port = free_port(), free_port()
     ports = (f"--port={grpc_port}", f"--rest_api_port={rest_port}", "--bind_address=127.0.0.1")
-    server = ModelServer(flags.parse([*ports, *arguments]))
+    server = ModelServer(command_line.parse([*ports, *arguments]))
     try:
         assert server.open(lambda: False)
         with (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_server import flags
+from model_server import command_line
 from model_server.runtime import cpus
 
 BASE = ("--model_base_path=/models/m",)
@@ -14,7 +14,7 @@ BASE = ("--model_base_path=/models/m",)
 
 def test_defaults_are_upstream_s() -> None:
     """What is not said is as in tensorflow_model_server."""
-    parsed = flags.parse(BASE)
+    parsed = command_line.parse(BASE)
     assert (parsed.port, parsed.rest_api_port, parsed.model_name) == (8500, 0, "default")
     assert parsed.file_system_poll_wait_seconds == 1
     assert parsed.model_config_file_poll_wait_seconds == 0
@@ -27,7 +27,7 @@ def test_defaults_are_upstream_s() -> None:
 @pytest.mark.parametrize("form", [["--port=8600"], ["--port", "8600"]])
 def test_a_value_follows_an_equals_sign_or_a_space(form: list[str]) -> None:
     """Both forms of upstream's flags are read."""
-    assert flags.parse([*BASE, *form]).port == 8600
+    assert command_line.parse([*BASE, *form]).port == 8600
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_value_follows_an_equals_sign_or_a_space(form: list[str]) -> None:
 def test_booleans_may_stand_bare(form: list[str], expected: bool) -> None:
     """A switch without a value is on."""
     name = "--allow_version_labels_for_unavailable_models"
-    parsed = flags.parse([*BASE, *(part.format(name) for part in form)])
+    parsed = command_line.parse([*BASE, *(part.format(name) for part in form)])
     assert parsed.allow_version_labels_for_unavailable_models is expected
 
 
@@ -63,7 +63,7 @@ def test_a_mistake_is_one_sentence(
 ) -> None:
     """The server does not start, and says what it expected."""
     with pytest.raises(SystemExit) as raised:
-        flags.parse([*BASE, *arguments])
+        command_line.parse([*BASE, *arguments])
     assert raised.value.code == 2
     said = capsys.readouterr().err
     assert words in said
