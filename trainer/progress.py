@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from contract.layout import RunPaths
 from contract.training import ProgressEvent
@@ -69,7 +70,8 @@ class Reporter:
             file.write(event.model_dump_json(exclude_defaults=True).encode() + b"\n")
         self._is_first_write = False
         if event.message:
-            self._console.print(f"[dim]{event.phase}[/dim] {event.message}", highlight=False)
+            said = Text.assemble((event.phase, "dim"), " ", event.message)
+            self._console.print(said, soft_wrap=True)  # a log has lines, not a width
 
     def tick(self, what: str, done: int, total: int, note: str = "") -> None:
         """Move the bar, and notice a request to stop."""

@@ -26,7 +26,7 @@ from trainer.scaling import scaling_of
 
 def run(arguments: argparse.Namespace) -> int:
     """Adopt and publish; the exit status. Raises TrainerError."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         adoption = _understand(arguments)
         version = _published(adoption, arguments, console)
@@ -78,5 +78,5 @@ def _published(adoption: Adoption, arguments: argparse.Namespace, console: Conso
     labelled = load_labelled(arguments.data, adoption)
     with tempfile.TemporaryDirectory(prefix="rekindle-adopt-") as folder:
         candidate = Path(folder, "candidate")
-        write_candidate(adoption, labelled, candidate, lambda text: console.print(text, highlight=False))
+        write_candidate(adoption, labelled, candidate, console.print)
         return layout.publish(candidate, store, adoption.run_id)
