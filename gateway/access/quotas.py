@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from throttled import MemoryStore, RateLimiterType, Throttled, rate_limiter
 
 from gateway.errors import RateLimitedError
 from gateway.settings import AccessSettings
+
+
+CALLERS = 16_384
+"""Counted at the same time; of more, who has been silent longest begins anew."""
 
 
 class Quotas:
@@ -21,18 +22,19 @@ class Quotas:
         self._at_once = settings.requests_at_once
         self._running: Counter[str] = Counter()
         if self._per_minute:
-            self._rate = RateLimitItemPerMinute(self._per_minute)
-            self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+            self._rate = Throttled(
+                using=RateLimiterType.SLIDING_WINDOW.value,
+                quota=rate_limiter.per_min(self._per_minute),
+                store=MemoryStore(options={"MAX_SIZE": 2 * CALLERS}),  # this minute's count and the last one's
+            )
 
     def enter(self, caller: str) -> None:
         """A request begins; `leave` must follow. Raises RateLimitedError, and then nothing must follow."""
         if self._at_once and self._running[caller] >= self._at_once:
             raise RateLimitedError(f"{self._at_once} of your requests are running; wait for one to end", 1.0)
-        if self._per_minute and not self._limiter.hit(self._rate, caller):
-            reset = self._limiter.get_window_stats(self._rate, caller).reset_time - time.time()
-            raise RateLimitedError(
-                f"at most {self._per_minute} requests a minute", max(1.0, min(reset, 60.0))
-            )
+        if self._per_minute and (result := self._rate.limit(caller)).limited:
+            wait = max(1.0, min(result.state.retry_after, 60.0))
+            raise RateLimitedError(f"at most {self._per_minute} requests a minute", wait)
         self._running[caller] += 1
 
     def leave(self, caller: str) -> None:
