@@ -9,7 +9,6 @@ from throttled import MemoryStore, RateLimiterType, Throttled, rate_limiter
 from gateway.errors import RateLimitedError
 from gateway.settings import AccessSettings
 
-
 CALLERS = 16_384
 """Counted at the same time; of more, who has been silent longest begins anew."""
 
@@ -25,7 +24,9 @@ class Quotas:
             self._rate = Throttled(
                 using=RateLimiterType.SLIDING_WINDOW.value,
                 quota=rate_limiter.per_min(self._per_minute),
-                store=MemoryStore(options={"MAX_SIZE": 2 * CALLERS}),  # this minute's count and the last one's
+                store=MemoryStore(
+                    options={"MAX_SIZE": 2 * CALLERS}
+                ),  # this minute's count and the last one's
             )
 
     def enter(self, caller: str) -> None:
