@@ -21,13 +21,9 @@ class Quotas:
         self._at_once = settings.requests_at_once
         self._running: Counter[str] = Counter()
         if self._per_minute:
-            self._rate = Throttled(
-                using=RateLimiterType.SLIDING_WINDOW.value,
-                quota=rate_limiter.per_min(self._per_minute),
-                store=MemoryStore(
-                    options={"MAX_SIZE": 2 * CALLERS}
-                ),  # this minute's count and the last one's
-            )
+            store = MemoryStore(options={"MAX_SIZE": 2 * CALLERS})  # this minute's count, and the last one's
+            quota = rate_limiter.per_min(self._per_minute)
+            self._rate = Throttled(using=RateLimiterType.SLIDING_WINDOW.value, quota=quota, store=store)
 
     def enter(self, caller: str) -> None:
         """A request begins; `leave` must follow. Raises RateLimitedError, and then nothing must follow."""
