@@ -308,11 +308,11 @@ def test_tensorflow_is_not_needed(tmp_path: Path, images_only: bytes) -> None:
 
 def test_flags_say_how_many_interpreters_there_are() -> None:
     """Pools times interpreters in each."""
-    from model_server import composition, flags
+    from model_server import command_line, composition
     from model_server.runtime.session import Threads
 
     def chosen(*arguments: str) -> LiteSettings:
-        return composition._lite(flags.parse(["--model_base_path=/m", *arguments]), Threads(3))
+        return composition._lite(command_line.parse(["--model_base_path=/m", *arguments]), Threads(3))
 
     assert chosen() == LiteSettings(lite.INTERPRETERS, 3)
     assert chosen("--num_tflite_pools=4").interpreters == 4
