@@ -15,7 +15,7 @@ from contract.card import ModelCard
 from contract.layout import CARD, ModelPaths
 from contract.training import RunState, TrainingResult
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(1800)]
 
 DIES_AT = Path(__file__).with_name("dies_at.py")
 
