@@ -125,8 +125,8 @@ failover: development ## One of three model servers killed, then frozen, under l
 outage: development ## PostgreSQL away for a minute under load: failures, rows missing (needs PostgreSQL)
 	$(IN_VENV) -m load_tests.faults.database
 
-big-upload: development ## A zip of a gigabyte while predictions go on: memory, seconds, rate
-	$(IN_VENV) -m load_tests.faults.big_upload
+big-upload: development ## A zip of a gigabyte while predictions go on: memory, rate (UPLOAD="--pictures 30000 --clients 0")
+	$(IN_VENV) -m load_tests.faults.big_upload $(UPLOAD)
 
 canary-simulation: development ## False alarms of equally good canaries, seconds until worse ones are seen
 	$(IN_VENV) -m gateway.canary.simulation $(SIMULATION)
