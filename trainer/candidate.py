@@ -32,7 +32,7 @@ from trainer.model import Architecture
 from trainer.planning import Plan
 from trainer.progress import Reporter, read_events
 from trainer.reference import profile_of
-from trainer.reference_requests import REFERENCES, write_references
+from trainer.reference_requests import REFERENCES, read_references, write_references
 from trainer.served import FloatArray, SavedVersion
 
 PLOTS = "plots"
@@ -162,8 +162,24 @@ def _bring_references(
 ) -> None:
     if count := fitted.recipe.reference_requests:
         reporter.event(ProgressEvent(phase="export", message="drawing reference requests"))
-        write_references(fitted.spec.model, fitted.data.image, served, validation, folder / REFERENCES, count)
+        write_references(
+            fitted.spec.model,
+            fitted.data.image,
+            served,
+            validation,
+            folder / REFERENCES,
+            count,
+            _parents_references(fitted),
+        )
         reporter.check()
+
+
+def _parents_references(fitted: Fitted) -> list[bytes]:
+    plan, spec = fitted.plan, fitted.spec
+    if plan.method == "full" or plan.parent is None:
+        return []
+    store = layout.ModelPaths(Path(spec.models), spec.model)
+    return read_references(store.version(plan.parent) / REFERENCES)
 
 
 def _lineage(fitted: Fitted) -> Lineage:

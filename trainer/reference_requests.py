@@ -5,18 +5,21 @@ are drawn, so that no picture of the dataset is copied into a version, from whic
 drawings are dead leaves: overlapping shapes whose sizes follow a power law, the usual stand-in for the
 statistics of natural images (Lee, Mumford and Huang, 2001; Baradad et al., "Learning to See by Looking at
 Noise", 2021). A network is less sure of them than of its own data, and labels flip where it is unsure; so
-of many drawings those are kept whose margins are spread like the validation pictures'.
+of many drawings those are kept whose margins are spread like the validation pictures'. A fine-tune begins
+with its parent's requests, most of which serve again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from contract.image_spec import ImageSpec
@@ -26,7 +29,7 @@ REFERENCES = Path("assets.extra", "tf_serving_reference_requests")
 EXAMPLES = 2048
 """What a model server asks for, 2,000, and a few that may be equal."""
 MOST_DRAWN = 12
-"""Times as many are drawn at most; then less sure drawings stand in for what is missing: the stricter way."""
+"""Times as many as are missing are drawn at most; then less sure drawings stand in: the stricter way."""
 PER_REQUEST = 64
 AT_A_TIME = 512
 MARGINS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -42,24 +45,59 @@ Images = npt.NDArray[np.uint8]
 
 
 def write_references(
-    model: str, image: ImageSpec, served: SavedVersion, validation: FloatArray, path: Path, examples: int
+    model: str,
+    image: ImageSpec,
+    served: SavedVersion,
+    validation: FloatArray,
+    path: Path,
+    examples: int,
+    kept: Iterable[bytes] = (),
 ) -> None:
     """Draw, choose and write the requests into the file `path`.
 
     Args:
         served: the version.
         validation: float32 [N, classes], what the version says of the validation pictures.
+        kept: encoded drawings of another version to choose from first.
     """
-    wanted = quotas(margins(validation), examples)
-    bins: list[list[bytes]] = [[] for _ in wanted]
-    generator = np.random.default_rng(1)
-    for _ in range(0, MOST_DRAWN * examples, AT_A_TIME):
-        encoded = [_encoded(one, image) for one in draw(AT_A_TIME, generator)]
-        for content, place in zip(encoded, _bin_of(margins(served.probabilities_of(encoded))), strict=True):
-            bins[place].append(content)
-        if all(len(have) >= count for have, count in zip(bins, wanted, strict=True)):
+    bins = _Bins(quotas(margins(validation), examples))
+    kept = list(kept)
+    for start in range(0, len(kept), AT_A_TIME):
+        bins.sort(served, kept[start : start + AT_A_TIME])
+    generator = np.random.default_rng(zlib.crc32(b"".join(kept)))  # other drawings than those kept
+    for _ in range(0, MOST_DRAWN * bins.missing(), AT_A_TIME):
+        bins.sort(served, _encoded(draw(AT_A_TIME, generator), image))
+        if not bins.missing():
             break
-    _write(model, chosen(bins, wanted), path)
+    _write(model, chosen(bins.found, bins.wanted), path)
+
+
+class _Bins:
+    """Encoded drawings by the bin of their margin, and how many of each are wanted."""
+
+    def __init__(self, wanted: list[int]) -> None:
+        self.wanted = wanted
+        self.found: list[list[bytes]] = [[] for _ in wanted]
+
+    def sort(self, served: SavedVersion, encoded: list[bytes]) -> None:
+        for content, place in zip(encoded, _bin_of(margins(served.probabilities_of(encoded))), strict=True):
+            self.found[place].append(content)
+
+    def missing(self) -> int:
+        pairs = zip(self.found, self.wanted, strict=True)
+        return sum(max(count - len(have), 0) for have, count in pairs)
+
+
+def read_references(path: Path) -> list[bytes]:
+    """The encoded drawings in a version's file; none where it has no file, or one that cannot be read."""
+    found: list[bytes] = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            found += tf.make_ndarray(request.inputs["encoded_images"]).tolist()
+    except (tf.errors.OpError, DecodeError, TypeError):
+        return []
+    return found
 
 
 def margins(probabilities: FloatArray) -> FloatArray:
@@ -126,10 +164,16 @@ def _leaf(
     return np.asarray(np.clip((1 - distance) * width + 0.5, 0, 1))
 
 
-def _encoded(drawing: Images, image: ImageSpec) -> bytes:
-    resized = tf.image.resize(drawing, [image.height, image.width], tf.image.ResizeMethod.BICUBIC)
-    pixels = tf.saturate_cast(tf.round(resized), tf.uint8)
-    return bytes(tf.io.encode_jpeg(pixels, quality=JPEG_QUALITY).numpy())
+def _encoded(drawings: Images, image: ImageSpec) -> list[bytes]:
+    resized = tf.image.resize(drawings, [image.height, image.width], tf.image.ResizeMethod.BICUBIC)
+    return list(_jpegs(tf.saturate_cast(tf.round(resized), tf.uint8)).numpy())
+
+
+@tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])  # type: ignore[untyped-decorator]
+def _jpegs(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.map_fn(
+        lambda one: tf.io.encode_jpeg(one, quality=JPEG_QUALITY), pixels, fn_output_signature=tf.string
+    )
 
 
 def _write(model: str, contents: list[bytes], path: Path) -> None:

@@ -68,21 +68,62 @@ class Unsure(tf.Module):  # type: ignore[misc]
         return {"probabilities": tf.stack([1 - bright, bright], axis=1)}
 
 
-def test_the_requests_are_written_as_a_model_server_reads_them(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of one that is Unsure."""
+    folder, module = tmp_path_factory.mktemp("version"), Unsure()
+    tf.saved_model.save(module, str(folder), signatures={"serving_bytes": module.serving_bytes})
+    return folder
+
+
+OBSERVED = np.asarray([[0.5, 0.5], [0.35, 0.65], [0.35, 0.65], [0.65, 0.35]], np.float32)
+"""Margins of 0 and, three times, 0.3."""
+
+
+def test_the_requests_are_written_as_a_model_server_reads_them(version: Path, tmp_path: Path) -> None:
     """PredictionLogs for serving_bytes, as many as asked for, of the card's size, margins as observed."""
-    module = Unsure()
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_bytes": module.serving_bytes})
-    observed = np.asarray([[0.5, 0.5], [0.35, 0.65], [0.35, 0.65], [0.65, 0.35]], np.float32)
-    path, image = tmp_path / references.REFERENCES, ImageSpec(height=20, width=24)
-    references.write_references("shades", image, SavedVersion(tmp_path), observed, path, examples=100)
-    contents = []
+    path, served = tmp_path / references.REFERENCES, SavedVersion(version)
+    references.write_references("shades", ImageSpec(height=20, width=24), served, OBSERVED, path, 100)
     for record in tf.data.TFRecordDataset(str(path)):
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         assert (request.model_spec.name, request.model_spec.signature_name) == ("shades", "serving_bytes")
-        contents += list(tf.make_ndarray(request.inputs["encoded_images"]))
+    contents = references.read_references(path)
     assert len(set(contents)) == 100
     assert tf.io.decode_jpeg(contents[0]).shape == (20, 24, 3)
-    said = module.serving_bytes(tf.constant(contents))["probabilities"].numpy()
-    found = references.margins(said)
+    found = references.margins(served.probabilities_of(contents))
     assert (found < 0.01).sum() == pytest.approx(25, abs=1)
     assert ((found >= 0.2) & (found < 0.4)).sum() == pytest.approx(75, abs=1)
+
+
+def test_what_the_parent_had_serves_again_and_only_what_lacks_is_drawn(
+    version: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100 that are all right, none is drawn anew; of half of them the other half, and no two are equal."""
+    served, image = SavedVersion(version), ImageSpec(height=32, width=32)
+    path, drawn, draw = tmp_path / "requests", [], references.draw
+    monkeypatch.setattr(references, "draw", lambda *given: drawn.append(given) or draw(*given))
+
+    def written(kept: list[bytes]) -> list[bytes]:
+        drawn.clear()
+        references.write_references("shades", image, served, OBSERVED, path, 100, kept)
+        return references.read_references(path)
+
+    first = written([])
+    assert drawn
+    assert set(written(first)) == set(first)
+    assert not drawn
+    again = written(first[::2])
+    assert drawn
+    assert set(again) > set(first[::2])
+    assert len(set(again)) == 100
+
+
+def test_a_file_that_is_gone_or_broken_holds_nothing_to_keep(tmp_path: Path) -> None:
+    """The fine-tune then draws all of its own."""
+    path = tmp_path / "requests"
+    assert references.read_references(path) == []
+    path.write_bytes(b"no records")
+    assert references.read_references(path) == []
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"no message")
+    assert references.read_references(path) == []
