@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from gateway.errors import GatewayError, UnknownNameError
+from gateway.ids import age_seconds
 from gateway.metrics import Metrics
 from gateway.ports.history import (
     Cursor,
@@ -20,9 +21,13 @@ from gateway.ports.history import (
     PredictionRow,
     VersionAccuracy,
 )
+from gateway.settings import HistorySettings
 
 log = logging.getLogger(__name__)
 
+WRITING_SECONDS = 1.0
+"""That a batch takes to be written, after it has gathered for `flush_seconds`; generously."""
+FRESH_POLL_SECONDS = 0.05
 CSV_PAGE = 1000
 CSV_FIRST_PAGE = 100
 """The first page is small, so that a download begins at once."""
@@ -43,10 +48,13 @@ MEDIA_TYPES = {
 class HistoryService:
     """Reads the history and takes feedback. Every method raises DatabaseError when it cannot be asked."""
 
-    def __init__(self, history: History, pictures: PictureStore, metrics: Metrics) -> None:
+    def __init__(
+        self, history: History, pictures: PictureStore, settings: HistorySettings, metrics: Metrics
+    ) -> None:
         self._history = history
         self._pictures = pictures
         self._metrics = metrics
+        self._fresh_seconds = settings.flush_seconds + WRITING_SECONDS if settings.enabled else 0.0
         self._listeners: list[FeedbackListener] = []
 
     def tell(self, listener: FeedbackListener) -> None:
@@ -62,12 +70,17 @@ class HistoryService:
         return shown, (shown[-1].at, shown[-1].id) if len(rows) > limit else None
 
     async def find(self, prediction_id: str) -> PredictionRow:
-        """One prediction. Raises UnknownNameError."""
+        """One prediction. Raises UnknownNameError.
+
+        Predictions are written a moment after their answer, by whichever gateway gave it; one that is that
+        fresh is waited for, so that who was just given an id may use it.
+        """
         row = await self._history.find(prediction_id)
+        while row is None and abs(age_seconds(prediction_id)) < self._fresh_seconds:
+            await asyncio.sleep(FRESH_POLL_SECONDS)
+            row = await self._history.find(prediction_id)
         if row is None:
-            raise UnknownNameError(
-                f"there is no prediction {prediction_id[:80]!r}; it may not be written yet, or be too old"
-            )
+            raise UnknownNameError(f"there is no prediction {prediction_id[:80]!r}; it may be too old")
         return row
 
     async def kept(self, prediction_id: str) -> tuple[str, str]:

@@ -81,7 +81,7 @@ async def history_room(
     try:
         audit = AuditLog(SqlAuditStore(database), metrics)
         labelling = LabellingService(SqlLabelling(database), settings.history.labelling_days)
-        service = HistoryService(history, pictures, metrics)
+        service = HistoryService(history, pictures, settings.history, metrics)
         yield HistoryRoom(
             service, recorder, audit, database, history, pictures, statistics, labelling, is_migrated
         )

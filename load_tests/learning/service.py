@@ -12,7 +12,6 @@ from load_tests.stack_under_test import START_SECONDS, RunningStack
 from rekindle.answers.training import Run
 from rekindle.client import Client
 from rekindle.console import Console
-from rekindle.errors import ApiError
 from rekindle.loopback import free_ports
 from rekindle.supervisor import Supervisor
 from rekindle.topology import Stack
@@ -52,15 +51,7 @@ def in_service(stores: Stores) -> Iterator[RunningStack]:
 def correct(client: Client, model: str, label: str, content: bytes) -> None:
     """Ask about a picture, and say what it shows: how a person corrects the model."""
     answer = client.predict(model, [content], store=True)
-    prediction = answer.predictions[0].id
-    for attempt in range(50):
-        try:
-            client.give_feedback(prediction, label)
-            return
-        except ApiError:  # the history is written behind the answer
-            if attempt == 49:
-                raise
-            time.sleep(0.1)
+    client.give_feedback(answer.predictions[0].id, label)
 
 
 def finished(client: Client, run: Run, patience_seconds: float = 1800) -> Run:

@@ -14,6 +14,7 @@ from gateway_harness import RunningGateway, StartGateway
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.ids import new_id
 from load_tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +66,20 @@ async def test_a_prediction_is_remembered_with_all_that_it_said(gateway: Running
     assert shown.json() == row
     kept = await gateway.client.get(f"/v1/predictions/{row['id']}/image")
     assert (kept.status_code, kept.headers["content-type"], kept.content) == (200, "image/png", picture(200))
+
+
+async def test_who_was_just_given_an_id_may_use_it(gateway: RunningGateway) -> None:
+    """The history is written behind the answer; feedback and reads wait for that. What is unknown is told."""
+    for number in range(3):
+        answer = await gateway.predict(files={"images": ("a.png", picture(200 + number))})
+        made = answer.json()["predictions"][0]["id"]
+        given = await gateway.client.put(f"/v1/predictions/{made}/feedback", json={"label": LABELS[1]})
+        assert (given.status_code, given.json()["feedback"]) == (200, LABELS[1])
+    answer = await gateway.predict(files={"images": ("a.png", picture(204))})
+    made = answer.json()["predictions"][0]["id"]
+    assert (await gateway.client.get(f"/v1/predictions/{made}/image")).status_code == 200
+    for unknown in (new_id(), "0" * 32):
+        assert (await gateway.client.get(f"/v1/predictions/{unknown}")).status_code == 404
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(gateway: RunningGateway) -> None:
