@@ -105,7 +105,8 @@ bench-model-server: development ## The model server beside the raw TensorFlow ca
 	$(IN_VENV) -m load_tests.model_server.bench $(BENCH)
 
 footprint: development ## Import time and memory of the gateway
-	$(IN_VENV) -m load_tests.footprint
+	$(IN_VENV) requirements/install.py --venv build/gateway-alone gateway
+	$(IN_VENV) -m load_tests.footprint --python build/gateway-alone/bin/python
 
 stale: development ## Publish on a volume whose readers see it 30 s late: failures, seconds (as root, needs bindfs)
 	$(IN_VENV) -m load_tests.stale

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from gateway.adapters.database import partial_indexes  # noqa: F401  (part of the schema)
 from gateway.adapters.database.tables import metadata
 
 context.configure(

@@ -2,12 +2,11 @@
 
 Moments are integers: microseconds since 1970 in UTC, which sort, compare and index the same everywhere.
 What is only carried along is JSON. Rows are owned as gateway.ports says: predictions, feedback and the
-audit log live here alone; runs and examples are an index of what lies on the volumes.
+audit log live here alone; runs and examples are an index of what lies on the volumes. Indexes of some rows
+only are in partial_indexes.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
 metadata = MetaData(
@@ -42,10 +40,6 @@ pictures = Table(
     Column("stored_at", BigInteger, nullable=False, index=True),
 )
 """Pictures of the history, each once; the file lies in the picture store under its hash."""
-
-_WAITS = text("feedback IS NULL AND skipped_at IS NULL AND picture IS NOT NULL")
-_WAITING: dict[str, Any] = {"sqlite_where": _WAITS, "postgresql_where": _WAITS}
-"""Indexes of the labelling queue hold what waits in it, and nothing else."""
 
 predictions = Table(
     "predictions",
@@ -75,14 +69,6 @@ predictions = Table(
     Index("ix_predictions_model_version_at_id", "model", "version", "at", "id"),
     Index("ix_predictions_model_label_at_id", "model", "label", "at", "id"),
     Index("ix_predictions_picture", "picture"),
-    Index("ix_predictions_entropy", "model", "entropy", **_WAITING),
-    Index("ix_predictions_margin", "model", "margin", **_WAITING),
-    Index(
-        "ix_predictions_feedback",
-        *("model", "version", "feedback", "label"),
-        sqlite_where=text("feedback IS NOT NULL"),
-        postgresql_where=text("feedback IS NOT NULL"),
-    ),
 )
 
 minutes = Table(
@@ -160,15 +146,8 @@ runs = Table(
     Column("reference", Text),  # the launcher's own name for it: a process id, a Job
     Index("ix_runs_created_at", "created_at", "id"),
     Index("ix_runs_model_created_at", "model", "created_at", "id"),
-    Index(
-        "uq_runs_one_active_a_model",
-        "model",
-        unique=True,
-        sqlite_where=text("state IN ('queued', 'running')"),
-        postgresql_where=text("state IN ('queued', 'running')"),
-    ),
 )
-"""Training runs; the last index is the guard that a model has one active run at most."""
+"""Training runs; a partial index is the guard that a model has one active run at most."""
 
 schedules = Table(
     "schedules",
@@ -259,13 +238,6 @@ canary_trials = Table(
     Column("state", JSON),
     Column("decision", JSON),
     Index("ix_canary_trials_model_began_at", "model", "began_at"),
-    Index(
-        "uq_canary_trials_one_running_a_model",
-        "model",
-        unique=True,
-        sqlite_where=text("outcome = 'running'"),
-        postgresql_where=text("outcome = 'running'"),
-    ),
 )
 
 drift_blocks = Table(
