@@ -37,7 +37,10 @@ def main() -> int:
     parser.add_argument("--honest", type=int, default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rekindle-poison-") as folder:
-        begun = _begin(Path(folder) / "first", options)
+        begun = Stores(Path(folder) / "first", "model")
+        begun.begin(
+            options.data, options.train, slice(UPLOADS_A_CLASS, None), options.version, options.preset
+        )
         kinds = [POISONS[number % len(POISONS)] for number in range(options.poisoned)]
         kinds += ["honest"] * options.honest
         results = [
@@ -48,18 +51,6 @@ def main() -> int:
     _print(results, live)
     is_safe = not any(live[kind] for kind in POISONS)
     return 0 if is_safe and live["honest"] >= 0.9 * options.honest else 1
-
-
-def _begin(root: Path, options: argparse.Namespace) -> Stores:
-    stores = Stores(root, "model")
-    stores.bring_base(options.data, options.train, slice(UPLOADS_A_CLASS, None))
-    if options.version:
-        stores.bring_version(options.version)
-        return stores
-    first = stores.train("first", options.preset)
-    print(f"stable: accuracy {first.accuracy} on the protected pictures", flush=True)
-    stores.make_stable(1)
-    return stores
 
 
 def _retrain(begun: Stores, root: Path, kind: str, seed: int, options: argparse.Namespace) -> TrainingResult:

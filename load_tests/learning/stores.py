@@ -36,6 +36,16 @@ class Stores:
         """A run's folder."""
         return RunPaths(self.root / "runs", run_id)
 
+    def begin(self, folder: Path, train: int, test: slice, version: Path | None, preset: str) -> None:
+        """Base data and a stable version: a given one, or one that is trained now."""
+        self.bring_base(folder, train, test)
+        if version:
+            self.bring_version(version)
+            return
+        first = self.train("first", preset)
+        print(f"stable: accuracy {first.accuracy} on the protected pictures", flush=True)
+        self.make_stable(1)
+
     def bring_base(self, folder: Path, train: int, test: slice) -> None:
         """Link up to `train` pictures of each class, and a slice of each test class, from a data folder."""
         for split, chosen in (("train", slice(0, train)), ("test", test)):
