@@ -23,6 +23,8 @@ from rekindle.answers.training import Run
 
 CORRECTIONS = 500
 NEW_CLASS_TEST = 500
+NOTES = ("need", "tuned_share", "estimated_shift", "examples_an_epoch")
+"""Of the card's hyper-parameters: how far the run went, and why."""
 
 
 def main() -> int:
@@ -60,6 +62,8 @@ def _measure(root: Path, options: argparse.Namespace) -> int:
     made = stores.versions.version(run.version) if run.version else stores.run(run.id).candidate
     after = _accuracies(made, base, shifted, options.shift)
     _print(options.shift, before, after, minutes, run)
+    notes = _card(made).hyper_parameters
+    print(", ".join(f"{name} {notes[name]}" for name in NOTES if name in notes))
     return 0 if run.version else 1
 
 
@@ -87,9 +91,12 @@ def _write(folder: Path, pictures: Iterator[tuple[str, str, bytes]]) -> None:
 
 def _accuracies(version: Path, base: Path, shifted: Path, shift: str) -> tuple[float, float]:
     """On base and on shifted pictures; of a class that the version does not know, it knows none."""
-    labels = ModelCard.model_validate_json((version / CARD).read_bytes()).labels
-    is_unknown = shift == "class" and ELEVENTH not in labels
+    is_unknown = shift == "class" and ELEVENTH not in _card(version).labels
     return accuracy(version, base), 0.0 if is_unknown else accuracy(version, shifted)
+
+
+def _card(version: Path) -> ModelCard:
+    return ModelCard.model_validate_json((version / CARD).read_bytes())
 
 
 def _print(
