@@ -12,7 +12,7 @@ with its parent's requests, most of which serve again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def write_references(
     validation: FloatArray,
     path: Path,
     examples: int,
-    kept: Iterable[bytes] = (),
+    kept: Sequence[bytes] = (),
 ) -> None:
     """Draw, choose and write the requests into the file `path`.
 
@@ -61,7 +61,6 @@ def write_references(
         kept: encoded drawings of another version to choose from first.
     """
     bins = _Bins(quotas(margins(validation), examples))
-    kept = list(kept)
     for start in range(0, len(kept), AT_A_TIME):
         bins.sort(served, kept[start : start + AT_A_TIME])
     generator = np.random.default_rng(zlib.crc32(b"".join(kept)))  # other drawings than those kept
@@ -79,7 +78,7 @@ class _Bins:
         self.wanted = wanted
         self.found: list[list[bytes]] = [[] for _ in wanted]
 
-    def sort(self, served: SavedVersion, encoded: list[bytes]) -> None:
+    def sort(self, served: SavedVersion, encoded: Sequence[bytes]) -> None:
         for content, place in zip(encoded, _bin_of(margins(served.probabilities_of(encoded))), strict=True):
             self.found[place].append(content)
 

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 WRITING_SECONDS = 1.0
 """That a batch takes to be written, after it has gathered for `flush_seconds`; generously."""
+FRESH_SECONDS = 3.0
+"""For longer nobody is kept waiting, however long batches gather."""
 FRESH_POLL_SECONDS = 0.05
 CSV_PAGE = 1000
 CSV_FIRST_PAGE = 100
@@ -54,7 +56,8 @@ class HistoryService:
         self._history = history
         self._pictures = pictures
         self._metrics = metrics
-        self._fresh_seconds = settings.flush_seconds + WRITING_SECONDS if settings.enabled else 0.0
+        longest = min(settings.flush_seconds + WRITING_SECONDS, FRESH_SECONDS)
+        self._fresh_seconds = longest if settings.enabled else 0.0
         self._listeners: list[FeedbackListener] = []
 
     def tell(self, listener: FeedbackListener) -> None:
@@ -80,7 +83,9 @@ class HistoryService:
             await asyncio.sleep(FRESH_POLL_SECONDS)
             row = await self._history.find(prediction_id)
         if row is None:
-            raise UnknownNameError(f"there is no prediction {prediction_id[:80]!r}; it may be too old")
+            raise UnknownNameError(
+                f"there is no prediction {prediction_id[:80]!r}; it may not be written yet, or be too old"
+            )
         return row
 
     async def kept(self, prediction_id: str) -> tuple[str, str]:

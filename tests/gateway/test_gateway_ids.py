@@ -21,7 +21,7 @@ def test_ids_are_uuids_of_version_7_and_never_the_same() -> None:
 
 
 def test_an_id_tells_its_age_also_from_a_clock_that_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the millisecond."""
+    """Within a second, since the test takes time itself."""
     made, now = new_id(), time.time()
     monkeypatch.setattr(time, "time", lambda: now + 60)
     assert age_seconds(made) == pytest.approx(60, abs=1)

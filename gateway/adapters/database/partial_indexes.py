@@ -1,6 +1,6 @@
 """Indexes of some rows of a table, apart from the tables; importing this adds them to the schema.
 
-To state a condition loads every dialect that it is stated for: 2 MB of PostgreSQL's in a gateway on SQLite.
+To state a condition loads every dialect that it is stated for, PostgreSQL's in a gateway on SQLite too.
 The database knows its indexes; only migrations ask for them here.
 """
 
