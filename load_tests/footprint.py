@@ -36,8 +36,8 @@ class Import:
     """Of the gateway in fresh processes."""
 
     seconds: float
-    megabytes: float
-    """VmRSS after it, in MB (10^6 bytes)."""
+    mebibytes: float
+    """VmRSS after it."""
     modules: list[str]
     """The top-level ones that it brings."""
 
@@ -54,16 +54,16 @@ def measure_import(python: str) -> Import:
         probes.append(json.loads(probe.stdout))
     return Import(
         statistics.median(probe["seconds"] for probe in probes[1:]),
-        statistics.median(probe["kibibytes"] for probe in probes[1:]) * 1024 / 1e6,
+        statistics.median(probe["kibibytes"] for probe in probes[1:]) / 1024,
         probes[0]["modules"],
     )
 
 
-def resident_megabytes(pid: int) -> float:
-    """VmRSS of a process in MB (10^6 bytes)."""
+def resident_mebibytes(pid: int) -> float:
+    """VmRSS of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-    return kibibytes * 1024 / 1e6
+    return kibibytes / 1024
 
 
 def mapped_libraries(pid: int) -> set[str]:
@@ -85,12 +85,12 @@ def main() -> int:
     with running_stack(options.models) as stack:
         for _ in range(options.predictions):
             stack.client.predict(options.model, [options.picture])
-        resident = resident_megabytes(stack.gateway_pid)
+        resident = resident_mebibytes(stack.gateway_pid)
         mapped = mapped_libraries(stack.gateway_pid)
     found = mapped | (set(FORBIDDEN) & set(imported.modules))
     print(f"import of gateway.app      {imported.seconds:.2f} s (median of {IMPORTS})")
-    print(f"resident after the import  {imported.megabytes:.1f} MB")
-    print(f"after {options.predictions} predictions     {resident:.1f} MB")
+    print(f"resident after the import  {imported.mebibytes:.1f} MiB")
+    print(f"after {options.predictions} predictions     {resident:.1f} MiB")
     print(f"TensorFlow, Keras, numpy   {', '.join(sorted(found)) or 'absent'}")
     return 1 if found else 0
 
