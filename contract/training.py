@@ -40,10 +40,10 @@ Method = Literal["full", "fine-tune"]
 class ReplayRule(Record):
     """How a fine-tune mixes new examples with old ones, and when there is too much news for one."""
 
-    per_new: float = Field(default=20.0, ge=0.0)
+    per_new: float = Field(default=40.0, ge=0.0)
     """Old pictures for each new one, within `minimum` and `maximum`, which bound forgetting and cost."""
     minimum: int = Field(default=2000, ge=0)
-    maximum: int = Field(default=10_000, ge=0)
+    maximum: int = Field(default=20_000, ge=0)
     full_above: Share = 0.25
     """New examples as a share of the old ones, above which `auto` trains in full."""
 

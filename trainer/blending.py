@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy.typing as npt
 
-SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.25)
 """Of the way that may be gone; the last is taken where even it loses too much, and the gate decides."""
 
 Weights = Sequence[npt.NDArray[Any]]

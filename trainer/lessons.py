@@ -1,7 +1,7 @@
 """What each epoch of a fine-tune shows, and what the network shall answer.
 
 New examples are shown several times, replayed ones once; where the pictures have changed as a whole
-(trainer.shift), half of the replayed ones once more as they would look now. For replayed pictures the
+(trainer.shift), each replayed one once more as it would look now. For replayed pictures the
 answer to learn is mostly the parent's own, which holds what it knows better than the labels of a sample do
 (Buzzega and others, "Dark experience for general continual learning", 2020).
 """
@@ -27,6 +27,8 @@ from trainer.shift import Answer, Shift, estimate, is_worth_it
 NEW_SHARE = 0.25
 """Of an epoch that new examples shall have, shown at most MOST_SHOWN times each."""
 MOST_SHOWN = 8
+MOST_SHOWN_SHIFTED = 2
+"""Where replayed pictures show the change as well, they teach more of it than the same few again."""
 MINIMUM_EPOCH = 2000
 """Pictures; fewer are shown several times, since each epoch ends with a checkpoint."""
 PARENTS_SHARE = 0.9
@@ -66,9 +68,9 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
     shift = _shift(new, old, recognised, answer, known)
     parts = [(old, replayed)]
     if shift is not None:
-        half = old.at(range(0, len(old), 2))
-        parts.append((replace(half, images=shift.apply(half.images)), replayed[::2]))
-    shown = _times(len(new), sum(len(part) for part, _ in parts))
+        parts.append((replace(old, images=shift.apply(old.images)), replayed))
+    most = MOST_SHOWN if shift is None else MOST_SHOWN_SHIFTED
+    shown = _times(len(new), sum(len(part) for part, _ in parts), most)
     parts += [(new, smoothed[new.truth])] * shown
     parts *= max(1, MINIMUM_EPOCH // sum(len(part) for part, _ in parts))
     return Lessons(
@@ -84,9 +86,9 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
     )
 
 
-def _times(new: int, old: int) -> int:
+def _times(new: int, old: int, most: int) -> int:
     """How often each new example is shown."""
-    return int(np.clip(round(NEW_SHARE / (1 - NEW_SHARE) * old / new), 1, MOST_SHOWN))
+    return int(np.clip(round(NEW_SHARE / (1 - NEW_SHARE) * old / new), 1, most))
 
 
 def _recognised(

@@ -25,7 +25,7 @@ from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.replay import Mixture, load_mixture
 
-EPOCHS = 4
+EPOCHS = 2
 MINIMUM_SHOWN = 20_000
 """Pictures of all epochs together; with little data there are more epochs."""
 RATE_SHARE = 0.03
@@ -33,18 +33,21 @@ RATE_SHARE = 0.03
 rate is higher, so that the weights can go as far, up to MAXIMUM_RATE_SHARE."""
 FULL_SHOWN = 100_000
 MAXIMUM_RATE_SHARE = 0.3
-MAY_LOSE = 0.5
+SHIFTED_RATE_FACTOR = 3.0
+"""Where all pictures have changed there is more to learn, and more pictures show it."""
+MAY_LOSE = 0.25
 """Of the gate's tolerance, on old validation pictures."""
 BATCH_SIZE = 256
 """At most; a small batch makes more of few epochs."""
 
 
-def recipe_of(spec: TrainingSpec, examples: int) -> Recipe:
+def recipe_of(spec: TrainingSpec, examples: int, is_shifted: bool = False) -> Recipe:
     """The preset's recipe made gentle, for epochs of so many examples; the spec's overrides count."""
     recipe = recipe_for(spec)
     recipe = replace(recipe, batch_size=spec.batch_size or min(BATCH_SIZE, recipe.batch_size))
     epochs = spec.epochs or max(EPOCHS, -(-MINIMUM_SHOWN // examples))
-    share = min(MAXIMUM_RATE_SHARE, RATE_SHARE * max(1.0, FULL_SHOWN / (epochs * examples)))
+    wanted = RATE_SHARE * (SHIFTED_RATE_FACTOR if is_shifted else 1.0)
+    share = min(MAXIMUM_RATE_SHARE, wanted * max(1.0, FULL_SHOWN / (epochs * examples)))
     return replace(
         recipe,
         epochs=epochs,
@@ -93,7 +96,7 @@ def fit(
     parent, image = _parent(spec, plan), mixture.data.image
     known, classes = growing.load(parent), len(plan.labels)
     lessons = prepare(mixture, known, classes - len(plan.new_labels), recipe_for(spec).label_smoothing)
-    recipe = recipe_of(spec, len(lessons.examples))
+    recipe = recipe_of(spec, len(lessons.examples), lessons.shift is not None)
     architecture = Architecture(image.height, image.width, classes, recipe.widths)
     devices = training_devices()
     with devices.strategy.scope():

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from contract.card import ModelCard
@@ -22,6 +23,8 @@ from load_tests.learning.stores import Stores, accuracy, chosen_of
 from rekindle.answers.training import Run
 
 CORRECTIONS = 500
+PEOPLE = 8
+"""Who correct at the same time: a prediction is in the history half a second after its answer."""
 NEW_CLASS_TEST = 500
 NOTES = ("need", "tuned_share", "estimated_shift", "examples_an_epoch")
 """Of the card's hyper-parameters: how far the run went, and why."""
@@ -53,8 +56,12 @@ def _measure(root: Path, options: argparse.Namespace) -> int:
     with in_service(stores) as stack:
         client = stack.client
         started = time.monotonic()
-        for label, content in _corrections(options, each):
-            correct(client, stores.model, label, content)
+        with ThreadPoolExecutor(PEOPLE) as people:
+            for done in [
+                people.submit(correct, client, stores.model, label, content)
+                for label, content in _corrections(options, each)
+            ]:
+                done.result()
         print(f"{CORRECTIONS} corrections in {time.monotonic() - started:.0f} s", flush=True)
         started = time.monotonic()
         run = finished(client, client.start_run(stores.model, preset=options.preset))

@@ -60,6 +60,16 @@ def test_a_blur_is_found() -> None:
     assert sharpness[1] < 0.6 * sharpness[0]
 
 
+def test_a_blur_is_found_where_opposite_borders_differ() -> None:
+    """As in most photographs, light on one side: the jump from one border to the other is no detail."""
+    light = np.linspace(-60, 60, SIDE)[None, :, None, None] * np.ones((1, 1, SIDE, 3))
+    (new, truth), (old, _) = draw(400, seed=1), draw(400, seed=2)
+    new, old = ((x * 0.4 + 70 + light).clip(0, 255).astype(np.uint8) for x in (new, old))
+    shift = estimate(blurred(new), truth, old, answer)
+    assert shift is not None
+    assert shift.gains[-4:].mean() < 0.2
+
+
 def test_without_a_change_nothing_changes() -> None:
     """The estimate leaves pictures nearly as they are."""
     new, truth = draw(400, seed=1)
