@@ -66,6 +66,10 @@ def resident_mebibytes(pid: int) -> float:
     return kibibytes / 1024
 
 
+def _both(mebibytes: float) -> str:
+    return f"{mebibytes * 2**20 / 1e6:.1f} MB ({mebibytes:.1f} MiB)"
+
+
 def mapped_libraries(pid: int) -> set[str]:
     """Which of FORBIDDEN have a file mapped into the process."""
     maps = Path(f"/proc/{pid}/maps").read_text()
@@ -89,8 +93,8 @@ def main() -> int:
         mapped = mapped_libraries(stack.gateway_pid)
     found = mapped | (set(FORBIDDEN) & set(imported.modules))
     print(f"import of gateway.app      {imported.seconds:.2f} s (median of {IMPORTS})")
-    print(f"resident after the import  {imported.mebibytes:.1f} MiB")
-    print(f"after {options.predictions} predictions     {resident:.1f} MiB")
+    print(f"resident after the import  {_both(imported.mebibytes)}")
+    print(f"after {options.predictions} predictions     {_both(resident)}")
     print(f"TensorFlow, Keras, numpy   {', '.join(sorted(found)) or 'absent'}")
     return 1 if found else 0
 
