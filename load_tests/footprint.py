@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from load_tests.cpu_times import resident_megabytes
 from load_tests.stack_under_test import running_stack
 
 FORBIDDEN = ("tensorflow", "keras", "numpy")
@@ -36,8 +37,8 @@ class Import:
     """Of the gateway in fresh processes."""
 
     seconds: float
-    mebibytes: float
-    """VmRSS after it."""
+    megabytes: float
+    """VmRSS after it, in MB (10^6 bytes)."""
     modules: list[str]
     """The top-level ones that it brings."""
 
@@ -54,20 +55,9 @@ def measure_import(python: str) -> Import:
         probes.append(json.loads(probe.stdout))
     return Import(
         statistics.median(probe["seconds"] for probe in probes[1:]),
-        statistics.median(probe["kibibytes"] for probe in probes[1:]) / 1024,
+        statistics.median(probe["kibibytes"] for probe in probes[1:]) * 1024 / 1e6,
         probes[0]["modules"],
     )
-
-
-def resident_mebibytes(pid: int) -> float:
-    """VmRSS of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-    return kibibytes / 1024
-
-
-def _both(mebibytes: float) -> str:
-    return f"{mebibytes * 2**20 / 1e6:.1f} MB ({mebibytes:.1f} MiB)"
 
 
 def mapped_libraries(pid: int) -> set[str]:
@@ -89,12 +79,12 @@ def main() -> int:
     with running_stack(options.models) as stack:
         for _ in range(options.predictions):
             stack.client.predict(options.model, [options.picture])
-        resident = resident_mebibytes(stack.gateway_pid)
+        resident = resident_megabytes(stack.gateway_pid)
         mapped = mapped_libraries(stack.gateway_pid)
     found = mapped | (set(FORBIDDEN) & set(imported.modules))
     print(f"import of gateway.app      {imported.seconds:.2f} s (median of {IMPORTS})")
-    print(f"resident after the import  {_both(imported.mebibytes)}")
-    print(f"after {options.predictions} predictions     {_both(resident)}")
+    print(f"resident after the import  {imported.megabytes:.1f} MB")
+    print(f"after {options.predictions} predictions     {resident:.1f} MB")
     print(f"TensorFlow, Keras, numpy   {', '.join(sorted(found)) or 'absent'}")
     return 1 if found else 0
 

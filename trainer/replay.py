@@ -21,7 +21,7 @@ from trainer.planning import Plan
 from trainer.reading import Examples, File, Progress, Read, deduplicated, read_all, to_examples
 
 VALIDATION = 2500
-"""Old validation pictures that are enough to calibrate on, and to see half of a point lost."""
+"""Old validation pictures that are enough to calibrate on, and to see a point lost."""
 LOOK_FACTOR = 10
 """So many times the wanted pictures are read at most in search of validation pictures."""
 PER_CLASS = 10
