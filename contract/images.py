@@ -49,6 +49,23 @@ class TooManyPixelsError(ImageError):
     """The header announces more pixels than the limit; nothing was decoded."""
 
 
+class Encoded:
+    """A picture whose header was read, and no pixel of which was decoded yet."""
+
+    def __init__(self, data: bytes, max_pixels: int = MAX_PIXELS) -> None:
+        """Raises NotAnImageError, TooManyPixelsError."""
+        self._image = _open(data, max_pixels)
+
+    @property
+    def pixels(self) -> int:
+        """Width × height, as the header states them."""
+        return self._image.width * self._image.height
+
+    def decode(self, spec: ImageSpec) -> bytes:
+        """Once: as the function of this name. Raises NotAnImageError."""
+        return _decoded(self._image, spec).tobytes()
+
+
 def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
     """Decode, orient, flatten and resize one picture.
 
@@ -63,7 +80,7 @@ def decode(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> bytes:
     Raises:
         NotAnImageError, TooManyPixelsError.
     """
-    return _decoded(_open(data, max_pixels), spec).tobytes()
+    return Encoded(data, max_pixels).decode(spec)
 
 
 def smaller(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> bytes:

@@ -27,8 +27,8 @@ def resident_megabytes(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024 / 1e6
 
 
-def tree_megabytes(pid: int) -> float:
-    """The memory of a process and all below it, in MB; shared pages count in each."""
+def family_of(pid: int) -> set[int]:
+    """A process and all below it."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -36,8 +36,13 @@ def tree_megabytes(pid: int) -> float:
     family = {pid}
     while more := {child for child, parent in parents.items() if parent in family} - family:
         family |= more
+    return family
+
+
+def tree_megabytes(pid: int) -> float:
+    """The memory of a process and all below it, in MB; shared pages count in each."""
     total = 0.0
-    for member in family:
+    for member in family_of(pid):
         with suppress(OSError, StopIteration):
             total += resident_megabytes(member)
     return total

@@ -3,15 +3,16 @@
 A call into the model with n images takes `fixed + each × n` seconds of CPU. A replica runs one call at a
 time, as fast as one core until its share of a period of the kernel's is used up, and stands still for the
 rest of the period: that is what a CPU limit does, and where the long waits come from. It holds `in_flight`
-calls; the rest waits in the one queue of the gateway, from which whichever replica has room takes up to
-`max_batch` images at once. There is no timer, so batches grow with the load. Calls vary around their mean
-by a gamma distribution. Everything else of an answer's time (HTTP, decoding, the way there and back) is
-one constant.
+calls; the rest waits in the one queue of the gateway, from which whichever replica has room takes its share
+(the gateway's rule, told again in `largest_batch`), `max_batch` images at most. There is no timer, so batches
+grow with the load. Calls vary around their mean by a gamma distribution. Everything else of an answer's time
+(HTTP, decoding, the way there and back) is one constant.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -62,6 +63,11 @@ class Result:
     images_per_batch: float
 
 
+def largest_batch(under_way: int, calls_at_once: int, max_batch: int) -> int:
+    """gateway.serving.batching's rule, which this package may not import; a test holds one to the other."""
+    return min(max_batch, max(16, math.ceil(under_way / (calls_at_once + 1))))
+
+
 class _Core:
     """The CPU of one replica: stands still when the share of a period is used up."""
 
@@ -91,6 +97,8 @@ class _Fleet:
     def __init__(self, replica: Replica, count: int, source: random.Random) -> None:
         self._replica, self._source = replica, source
         self._queue: deque[float] = deque()
+        self._under_way = 0
+        self._calls_at_once = count * replica.in_flight
         self._idle = deque(list(range(count)) * replica.in_flight)
         self._cores = [_Core(replica.cpus, source.random() * PERIOD) for _ in range(count)]
         self.events: list[tuple[float, int, int, list[float]]] = []
@@ -106,17 +114,20 @@ class _Fleet:
 
     def arrive(self, now: float) -> None:
         self._queue.append(now)
+        self._under_way += 1
         self._pull(now)
 
     def finish(self, now: float, replica: int, images: list[float]) -> None:
         self._idle.append(replica)
+        self._under_way -= len(images)
         self._pull(now)
 
     def _pull(self, now: float) -> None:
         """The longest idle takes what waits: its call begins when the one before it has ended."""
         while self._queue and self._idle:
             index = self._idle.popleft()
-            count = min(len(self._queue), self._replica.max_batch)
+            most = largest_batch(self._under_way, self._calls_at_once, self._replica.max_batch)
+            count = min(len(self._queue), most)
             images = [self._queue.popleft() for _ in range(count)]
             self.batches.append(count)
             self.schedule(self._cores[index].end(now, self._seconds(count)), index, images)

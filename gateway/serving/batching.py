@@ -1,9 +1,10 @@
 """Many concurrent requests become few batches, without a timer.
 
-A replica that is idle pulls at once whatever waits; what arrives while its call runs forms the next
-batch. So an idle gateway adds no wait, and a busy one sends batches as large as its load. A batch holds
-images of one served version; a large request may be spread over several. Who pulls, and what happens
-when a call fails, is gateway.serving.replica's business.
+A replica that is idle pulls at once what waits; what arrives while its call runs forms the next batch. So
+an idle gateway adds no wait, and a busy one sends batches as large as its load. None takes more than its
+share of the images under way: with all of them in one call, gateway and replica would wait for each other in
+turns. A batch holds images of one served version; a large request may be spread over several. Who pulls, and
+what happens when a call fails, is gateway.serving.replica's business.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from math import ceil
 from time import perf_counter
 
 from gateway.errors import GatewayError, OverloadedError
@@ -22,6 +24,14 @@ LONGEST_SHARE = 0.5
 """Of a newcomer's own time: when the oldest image has waited for longer, the newcomer would wait at least as
 long, and is refused at once. So under overload whoever is queued is answered in time, whatever the replicas
 can do, and the rest learns in milliseconds that it should try again."""
+
+SMALLEST_SHARE = 16
+"""Up to here a batch takes all that waits: for a CPU, smaller calls cost much more an image."""
+
+
+def largest_batch(under_way: int, calls_at_once: int, max_batch: int) -> int:
+    """A share of the images that are queued or in calls: as if as many gathered here as are in each call."""
+    return min(max_batch, max(SMALLEST_SHARE, ceil(under_way / (calls_at_once + 1))))
 
 
 class BatchQueue:
@@ -35,6 +45,7 @@ class BatchQueue:
         self._lines: dict[ServedVersion, deque[Slice]] = {}
         self._idle: deque[asyncio.Future[None]] = deque()
         self._queued = 0
+        self._under_way = 0
 
     @property
     def queued_images(self) -> int:
@@ -60,6 +71,7 @@ class BatchQueue:
         loop = asyncio.get_running_loop()
         self._refuse_if_late(len(images), deadline - loop.time())
         ticket = Ticket(served, images, deadline, loop)
+        self._under_way += len(images)
         self._enter(Slice(ticket, 0, len(images)))
         expiry = loop.call_at(deadline, ticket.expire)
         try:
@@ -68,6 +80,7 @@ class BatchQueue:
             self._leave(ticket)
             raise
         finally:
+            self._under_way -= len(images)
             expiry.cancel()
         return Answer(
             ticket.version,
@@ -89,11 +102,15 @@ class BatchQueue:
                 f"{self._queued} images are waiting, the oldest for {waited:.1f} s; try again in a moment"
             )
 
-    async def take(self) -> Batch:
-        """Wait until something is queued and pull the next batch."""
+    async def take(self, calls_at_once: int = 1) -> Batch:
+        """Wait until something is queued and pull the next batch.
+
+        Args:
+            calls_at_once: how many calls all who pull from here may have in flight together.
+        """
         while not self._lines:
             await self._wait_idle()
-        return self._pull()
+        return self._pull(largest_batch(self._under_way, calls_at_once, self._max_batch))
 
     def repeat(self, batch: Batch, error: GatewayError, max_attempts: int) -> None:
         """Put the batch of a failed call to the front; what has had its attempts ends with the error."""
@@ -128,12 +145,12 @@ class BatchQueue:
         if not line:
             self._lines.pop(ticket.served, None)
 
-    def _pull(self) -> Batch:
-        """The next batch of the version whose turn it is: versions take turns."""
+    def _pull(self, most: int) -> Batch:
+        """The next batch of the version whose turn it is, of at most so many images: versions take turns."""
         served, line = next(iter(self._lines.items()))
         now = perf_counter()
         slices: list[Slice] = []
-        room = self._max_batch
+        room = most
         while line and room:
             part = line.popleft() if len(line[0]) <= room else line[0].cut(room)
             part.ticket.pulled_at = part.ticket.pulled_at or now
@@ -143,8 +160,8 @@ class BatchQueue:
         if line:
             self._lines[served] = line
             self._wake()
-        self._count(room - self._max_batch)
-        self._metrics.batch_images.observe(self._max_batch - room)
+        self._count(room - most)
+        self._metrics.batch_images.observe(most - room)
         return Batch(served, slices)
 
     def _count(self, images: int) -> None:

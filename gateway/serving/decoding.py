@@ -36,7 +36,7 @@ class Decoder:
 
     def __init__(self, limits: LimitSettings, decode: DecodeSettings) -> None:
         self._max_pixels = limits.image_pixels
-        self._inline_pixels = min(decode.inline_pixels, limits.image_pixels)
+        self._inline_pixels = decode.inline_pixels
         self._pool = ThreadPoolExecutor(decode.threads, thread_name_prefix="decode")
 
     async def decode(self, pictures: Sequence[Picture], spec: ImageSpec, deadline: float) -> Decoded:
@@ -51,16 +51,11 @@ class Decoder:
     async def _one(self, content: bytes, spec: ImageSpec, deadline: float) -> bytes | RequestError:
         """Small pictures here, large ones in the pool; the header's pixel count decides."""
         try:
-            return images.decode(content, spec, self._inline_pixels)
-        except images.TooManyPixelsError:
-            pass
-        except images.ImageError as error:
-            return NotAPictureError(str(error))
-        try:
+            encoded = images.Encoded(content, self._max_pixels)
+            if encoded.pixels <= self._inline_pixels:
+                return encoded.decode(spec)
             async with asyncio.timeout_at(deadline):
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._pool, images.decode, content, spec, self._max_pixels
-                )
+                return await asyncio.get_running_loop().run_in_executor(self._pool, encoded.decode, spec)
         except TimeoutError as error:
             raise DeadlineError(
                 "the pictures could not be decoded in time; send fewer or smaller ones"

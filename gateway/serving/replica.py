@@ -60,6 +60,10 @@ class Fleet(Protocol):
     def tracing(self) -> Tracing:
         """Spans around its calls."""
 
+    @property
+    def calls_at_once(self) -> int:
+        """How many calls those that are up may have in flight together."""
+
     def others_are_up(self, replica: Replica) -> bool:
         """True when another replica could do this one's work."""
 
@@ -116,7 +120,7 @@ class Replica:
         assert task is not None  # noqa: S101
         while not self._is_retired:
             await self._is_up.wait()
-            batch = await self._queue.take()
+            batch = await self._queue.take(self._fleet.calls_at_once)
             if not self.is_up:  # put aside while it waited
                 self._queue.give_back(batch)
                 continue

@@ -51,6 +51,11 @@ class Replicas:
         """Address → whether the replica takes batches."""
         return {address: replica.is_up for address, replica in sorted(self._members.items())}
 
+    @property
+    def calls_at_once(self) -> int:
+        """How many calls those that are up may have in flight together."""
+        return self._in_flight * sum(replica.is_up for replica in self._members.values())
+
     def others_are_up(self, replica: Replica) -> bool:
         """True when another replica could do this one's work."""
         return any(other.is_up for other in self._members.values() if other is not replica)

@@ -50,7 +50,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     peers = list(CONTENDERS)[1:]
     parser.add_argument("--peers", nargs="+", choices=peers, default=peers, help="beside ours")
     parser.add_argument(
-        "--same", action="store_true", help="peers serve our very file, not the plain float32 export"
+        "--same", action="store_true", help="peers serve our very file, and we in float32 as they"
     )
     parser.add_argument("--small", action="store_true", help="a model of 1 M weights and 80 MFLOP")
     parser.add_argument("--photograph", action="store_true", help="a drawn JPEG of 12 megapixels")

@@ -32,6 +32,11 @@ class Setting:
     """The peers' model store: ours, or one with a plain export of the same model."""
 
     @property
+    def precision(self) -> str:
+        """Of our model server: what `make run` has, or the peers' where both serve the same file."""
+        return "float32" if self.models == self.peer_models else "bfloat16"
+
+    @property
     def peer_version(self) -> Path:
         """The directory that a peer loads."""
         paths = ModelPaths(self.peer_models, self.model)
@@ -84,6 +89,7 @@ def rekindle_stack(setting: Setting) -> Contender:
     """Ours, as `make run` starts it: gateway and embedded model server."""
     http, grpc, rest = free_ports(3)
     flags = {"http-port": http, "grpc-port": grpc, "rest-port": rest, "models": setting.models}
+    flags["precision"] = setting.precision
     arguments = [f"--{flag}={value}" for flag, value in flags.items()]
     return _speaking_our_api("rekindle", "rekindle.stack", arguments, http, setting)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from load_tests.cpu_times import tree_megabytes
+from load_tests.cpu_times import family_of, tree_megabytes
 from load_tests.peers.contenders import Body, Contender
 from load_tests.peers.report import Run
 from rekindle.child import Child, Command
@@ -124,15 +124,13 @@ class Bench:
     def wake(self, contender: Contender) -> None:
         """Let this one run and the others stand still, whose heartbeats would cost it CPU."""
         for name, child in self.children.items():
-            wanted = signal.SIGCONT if name == contender.name else signal.SIGSTOP
-            os.killpg(child.process.pid, wanted)
+            _signal(child, signal.SIGCONT if name == contender.name else signal.SIGSTOP)
         time.sleep(SETTLING_SECONDS)
 
     def wake_all(self) -> None:
         """Let all run again, so that they can answer and end."""
         for child in self.children.values():
-            with suppress(ProcessLookupError):
-                os.killpg(child.process.pid, signal.SIGCONT)
+            _signal(child, signal.SIGCONT)
 
     def measure(self, round_: int, connections: int, body: Body, contender: Contender, seconds: int) -> Run:
         """One run of wrk. Raises ChildFailedError, StopRequestedError."""
@@ -157,6 +155,13 @@ class Bench:
             resident_mb=round(tree_megabytes(self.children[contender.name].process.pid), 1),
             **measured,
         )
+
+
+def _signal(child: Child, wanted: signal.Signals) -> None:
+    """To the whole family: some start processes in groups of their own."""
+    for pid in family_of(child.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, wanted)
 
 
 def _answers(url: str) -> bool:

@@ -78,6 +78,25 @@ async def test_a_large_request_is_spread_and_its_rows_come_back_in_order() -> No
     assert (await request).rows == [[number] for number in range(7)]
 
 
+async def test_no_batch_takes_more_than_its_share_of_what_is_under_way() -> None:
+    """Of 60 images that two calls may hold, each takes a third; 16 and fewer go together."""
+    queue = a_queue(max_batch=64, max_queued=64)
+    requests = [submit(queue, bytes([number])) for number in range(60)]
+    await queued(queue, 60)
+    batches = [await queue.take(calls_at_once=2) for _ in range(3)]
+    assert [len(batch.images) for batch in batches] == [20, 20, 20]
+    for batch in batches:
+        batch.deliver(echo(batch))
+    assert [(await request).rows for request in requests] == [[[number]] for number in range(60)]
+    few = [submit(queue, bytes([number])) for number in range(17)]
+    await queued(queue, 17)
+    batch = await queue.take(calls_at_once=2)
+    assert len(batch.images) == 16
+    batch.deliver(echo(batch))
+    for request in few[16:]:
+        request.cancel()
+
+
 async def test_a_newcomer_that_could_not_be_answered_in_time_is_refused_at_once() -> None:
     """When the oldest has waited for half of its time; who is queued stays, and pulling makes room."""
     queue = a_queue()

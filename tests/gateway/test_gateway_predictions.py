@@ -115,16 +115,16 @@ async def test_parameters_out_of_range_or_misspelt_are_refused(gateway: RunningG
 async def test_what_arrives_during_a_call_forms_the_next_batch(
     gateway: RunningGateway, model_server: FakeModelServer
 ) -> None:
-    """While one call is held, twenty requests queue up; they go out as one batch."""
+    """While one call is held, fifteen requests queue up; they go out as one batch."""
     model_server.flowing.clear()
     first = asyncio.create_task(gateway.predict(files={"images": picture()}))
     await eventually(lambda: bool(model_server.calls))
-    others = [asyncio.create_task(gateway.predict(files={"images": picture()})) for _ in range(20)]
-    await gateway.becomes("/metrics", lambda response: "gateway_images_queued 20.0" in response.text)
+    others = [asyncio.create_task(gateway.predict(files={"images": picture()})) for _ in range(15)]
+    await gateway.becomes("/metrics", lambda response: "gateway_images_queued 15.0" in response.text)
     model_server.flowing.set()
     responses = await asyncio.gather(first, *others)
     assert {response.status_code for response in responses} == {200}
-    assert [count for _, _, count in model_server.calls] == [1, 20]
+    assert [count for _, _, count in model_server.calls] == [1, 15]
 
 
 async def test_request_ids_are_echoed_if_harmless_and_made_otherwise(gateway: RunningGateway) -> None:

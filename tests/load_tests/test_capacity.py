@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.serving import batching
 from load_tests import capacity, comparison, fitting, simulation
 from load_tests.plan import Run
 from load_tests.simulation import Replica
@@ -22,6 +23,15 @@ def test_a_saturated_replica_gives_its_capacity() -> None:
     assert result.images_per_second == pytest.approx(REPLICA.images_per_second, rel=0.02)
     assert REPLICA.images_per_second == pytest.approx(64 / 0.066)
     assert result.images_per_batch == pytest.approx(64, rel=0.05)
+
+
+def test_the_simulation_batches_as_the_gateway_does() -> None:
+    """One rule, stated twice because the packages may not import each other."""
+    for under_way in range(0, 700, 7):
+        for calls in (1, 2, 6):
+            for most in (8, 64):
+                told = simulation.largest_batch(under_way, calls, most)
+                assert told == batching.largest_batch(under_way, calls, most)
 
 
 def test_a_closed_load_obeys_littles_law() -> None:
