@@ -18,12 +18,13 @@ from time import perf_counter
 from gateway.errors import GatewayError, OverloadedError
 from gateway.metrics import Metrics
 from gateway.ports.serving import ServedVersion
+from gateway.serving.pace import Pace
 from gateway.serving.tickets import Answer, Batch, Slice, Ticket
 
 LONGEST_SHARE = 0.5
-"""Of a newcomer's own time: when the oldest image has waited for longer, the newcomer would wait at least as
-long, and is refused at once. So under overload whoever is queued is answered in time, whatever the replicas
-can do, and the rest learns in milliseconds that it should try again."""
+"""Of a newcomer's own time: when it would wait for longer, as far as the pace of the last pulls tells, or when
+the oldest image has waited for longer, it is refused at once. So under overload whoever is queued is answered
+in time, whatever the replicas can do, and the rest learns in milliseconds that it should try again."""
 
 SMALLEST_SHARE = 16
 """Up to here a batch takes all that waits: for a CPU, smaller calls cost much more an image."""
@@ -46,6 +47,7 @@ class BatchQueue:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._queued = 0
         self._under_way = 0
+        self._pace = Pace()
 
     @property
     def queued_images(self) -> int:
@@ -91,15 +93,16 @@ class BatchQueue:
         )
 
     def _refuse_if_late(self, images: int, seconds_left: float) -> None:
-        """Raise OverloadedError when those who came before have waited for too long already."""
+        """Raise OverloadedError when the newcomer would have to wait for too long."""
         if not self._lines:
             return
-        oldest = min(line[0].ticket.entered_at for line in self._lines.values())
-        waited = perf_counter() - oldest
-        if waited > LONGEST_SHARE * seconds_left:
+        waited = perf_counter() - min(line[0].ticket.entered_at for line in self._lines.values())
+        expected = self._pace.seconds(self._queued)
+        if max(waited, expected) > LONGEST_SHARE * seconds_left:
             self._metrics.images_shed.inc(images)
             raise OverloadedError(
-                f"{self._queued} images are waiting, the oldest for {waited:.1f} s; try again in a moment"
+                f"{self._queued} images are waiting, the oldest for {waited:.1f} s, and the newest would "
+                f"for about {expected:.1f} s; try again in a moment"
             )
 
     async def take(self, calls_at_once: int = 1) -> Batch:
@@ -162,6 +165,7 @@ class BatchQueue:
             self._wake()
         self._count(room - most)
         self._metrics.batch_images.observe(most - room)
+        self._pace.pulled(most - room, now, is_any_left=bool(self._lines))
         return Batch(served, slices)
 
     def _count(self, images: int) -> None:

@@ -105,3 +105,27 @@ def test_what_is_said_of_one_measurement_is_no_line_of_its_own(
     expect(page.get_by_role("table", name="Measurements of table")).to_contain_text("server 2")
     assert page.get_by_label("next bottleneck").count() == 0
     assert visit.complaints == []
+
+
+def test_a_result_in_sittings_is_drawn_sitting_by_sitting(
+    start_gateway: Callable[..., Gateway], open_tab: Callable[..., Visit], tmp_path: Path
+) -> None:
+    """`make bench` adds to its file: each sitting has its own table."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    rows = [
+        {"contender": name, "connections": connections, "answered_per_second": 3.0 * connections}
+        for name in ("ours", "theirs")
+        for connections in (1, 64)
+    ]
+    (folder / "peers.json").write_text(json.dumps({"sittings": [{"summary": rows}, {"later": rows}]}))
+    gateway = start_gateway(STORES__LOAD_TESTS=str(folder))
+    gateway.start()
+    visit = open_tab(gateway.url)
+    visit.open("loadtests")
+    page = visit.page
+    measurements = page.get_by_text("All 4 measurements")
+    expect(measurements).to_have_count(2)
+    measurements.first.click()
+    expect(page.get_by_role("table", name="Measurements of summary")).to_contain_text("theirs")
+    assert visit.complaints == []

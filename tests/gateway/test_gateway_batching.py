@@ -12,6 +12,7 @@ from gateway.errors import DeadlineError, OverloadedError, ReplicaLostError, Rep
 from gateway.metrics import Metrics
 from gateway.ports.serving import Scores, ServedVersion
 from gateway.serving.batching import BatchQueue
+from gateway.serving.pace import Pace
 from gateway.serving.tickets import Answer, Batch
 
 pytestmark = pytest.mark.anyio
@@ -116,6 +117,39 @@ async def test_a_newcomer_that_could_not_be_answered_in_time_is_refused_at_once(
     batch = await queue.take()
     batch.deliver(echo(batch))
     await later
+
+
+async def test_a_newcomer_is_refused_by_the_pace_of_the_queue_before_anybody_has_waited_long() -> None:
+    """At four images in 0.2 s, forty take two seconds: too long for who has three, not for who has ten."""
+    queue = a_queue(max_batch=4, max_queued=64)
+    waiting = [submit(queue, b"x", seconds=20) for _ in range(48)]
+    await queued(queue, 48)
+    batches = [await queue.take()]
+    await asyncio.sleep(0.2)
+    batches.append(await queue.take())
+    assert queue.queued_images == 40
+    with pytest.raises(OverloadedError, match=r"40 images are waiting, .* for about 2\.\d s"):
+        await submit(queue, b"y", seconds=3)
+    patient = submit(queue, b"z", seconds=10)
+    await queued(queue, 41)
+    batches.extend([await queue.take() for _ in range(11)])
+    for batch in batches:
+        batch.deliver(echo(batch))
+    await asyncio.gather(*waiting, patient)
+
+
+def test_the_pace_counts_only_while_something_waits() -> None:
+    """A pull after a pause in which the queue was empty says nothing; unequal pulls count by their images."""
+    pace = Pace()
+    pace.pulled(5, 10.0, is_any_left=False)
+    pace.pulled(5, 99.0, is_any_left=True)
+    assert pace.seconds(100) == 0.0
+    pace.pulled(30, 100.0, is_any_left=True)
+    assert pace.seconds(30) == pytest.approx(1.0)
+    pace.pulled(1, 100.0, is_any_left=False)
+    assert pace.seconds(25) == pytest.approx(25 * 0.8 / 25)
+    pace.pulled(7, 200.0, is_any_left=False)
+    assert pace.seconds(25) == pytest.approx(0.8)
 
 
 async def test_an_idle_replica_gets_the_first_image_at_once() -> None:

@@ -12,10 +12,13 @@ const COUNTERS = ["round"];
 /** They number measurements and measure nothing. */
 
 const isRow = (row) => row && typeof row === "object" && !Array.isArray(row);
+/** True for a part of a result (one of several sittings, say), which has tables of its own and is no measurement. */
+const holdsRows = (part) => isRow(part) && Object.values(part).some((value) => Array.isArray(value) && value.some(isRow));
 const flat = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value === null || typeof value !== "object"));
 
 /** [{name, rows, words, remarks, settings, measures, across}] */
 export function readings(content, name = "") {
+  if (Array.isArray(content) && content.some(holdsRows)) return content.flatMap((part) => readings(part, name));
   if (Array.isArray(content)) return content.length > 1 && content.every(isRow) ? [described(name, content.map(flat))].filter(Boolean) : [];
   if (!content || typeof content !== "object") return [];
   return Object.entries(content).flatMap(([key, value]) => readings(value, key));
