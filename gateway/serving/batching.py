@@ -22,9 +22,9 @@ from gateway.serving.pace import Pace
 from gateway.serving.tickets import Answer, Batch, Slice, Ticket
 
 LONGEST_SHARE = 0.5
-"""Of a newcomer's own time: when it would wait for longer, as far as the pace of the last pulls tells, or when
-the oldest image has waited for longer, it is refused at once. So under overload whoever is queued is answered
-in time, whatever the replicas can do, and the rest learns in milliseconds that it should try again."""
+"""Of a newcomer's own time: when it would wait for longer, as the pace of the last pulls tells, or when the
+oldest image has waited for longer, it is refused at once. So under overload whoever is queued is answered in
+time, whatever the replicas can do, and the rest learns in milliseconds that it should try again."""
 
 SMALLEST_SHARE = 16
 """Up to here a batch takes all that waits: for a CPU, smaller calls cost much more an image."""
