@@ -125,6 +125,7 @@ class BatchQueue:
 
     def give_back(self, batch: Batch) -> None:
         """Put a batch that was not sent to the front, without what nobody waits for."""
+        self._pace.interrupted()
         for part in reversed(batch.slices):
             if not part.ticket.answered.done():
                 self._enter(part, at_front=True)
@@ -147,6 +148,7 @@ class BatchQueue:
             self._count(-len(part))
         if not line:
             self._lines.pop(ticket.served, None)
+            self._pace.interrupted()
 
     def _pull(self, most: int) -> Batch:
         """The next batch of the version whose turn it is, of at most so many images: versions take turns."""

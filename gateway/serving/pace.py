@@ -21,6 +21,10 @@ class Pace:
             self._images = KEPT * self._images + images
         self._waiting_since = now if is_any_left else None
 
+    def interrupted(self) -> None:
+        """The time until the next pull says nothing: a call failed, or nobody waits any more."""
+        self._waiting_since = None
+
     def seconds(self, images: int) -> float:
         """Until so many that wait will have been pulled; 0 while nothing is known."""
         return images * self._seconds / self._images if self._images else 0.0

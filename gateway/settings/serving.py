@@ -72,8 +72,8 @@ class DecodeSettings(Group):
     """Where pictures are decoded."""
 
     inline_pixels: int = Field(default=256 * 256, ge=0)
-    """Up to here a picture is decoded on the event loop: 0.2 ms for JPEG and 1.4 for PNG, where handing it to
-    a thread and back costs a tenth of the gateway's CPU. Larger ones would hold up every other request."""
+    """Up to here a picture is decoded on the event loop, since handing it to a thread and back costs as much.
+    Larger ones would hold up every other request."""
     threads: int = Field(default=2, ge=1, le=64)
     """The bounded pool for larger pictures; Pillow releases the interpreter lock while it decodes."""
 

@@ -124,11 +124,10 @@ async def test_a_newcomer_is_refused_by_the_pace_of_the_queue_before_anybody_has
     queue = a_queue(max_batch=4, max_queued=64)
     waiting = [submit(queue, b"x", seconds=20) for _ in range(48)]
     await queued(queue, 48)
-    batches = [await queue.take()]
-    await asyncio.sleep(0.2)
-    batches.append(await queue.take())
+    batches = [await queue.take(), await queue.take()]
+    queue._pace._seconds, queue._pace._images = 0.2, 4.0
     assert queue.queued_images == 40
-    with pytest.raises(OverloadedError, match=r"40 images are waiting, .* for about 2\.\d s"):
+    with pytest.raises(OverloadedError, match=r"40 images are waiting, .* for about 2\.0 s"):
         await submit(queue, b"y", seconds=3)
     patient = submit(queue, b"z", seconds=10)
     await queued(queue, 41)
@@ -149,6 +148,10 @@ def test_the_pace_counts_only_while_something_waits() -> None:
     pace.pulled(1, 100.0, is_any_left=False)
     assert pace.seconds(25) == pytest.approx(25 * 0.8 / 25)
     pace.pulled(7, 200.0, is_any_left=False)
+    assert pace.seconds(25) == pytest.approx(0.8)
+    pace.pulled(7, 300.0, is_any_left=True)
+    pace.interrupted()
+    pace.pulled(7, 400.0, is_any_left=True)
     assert pace.seconds(25) == pytest.approx(0.8)
 
 
