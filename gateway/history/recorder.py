@@ -9,7 +9,6 @@ because of its history.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import math
 import random
@@ -185,7 +184,7 @@ class Recorder:
 
 
 def _row(item: Remembered, picture: str | None) -> PredictionRow:
-    best = heapq.nlargest(KEPT_CLASSIFICATIONS, range(len(item.scores)), key=item.scores.__getitem__)
+    best = sorted(range(len(item.scores)), key=item.scores.__getitem__, reverse=True)[:KEPT_CLASSIFICATIONS]
     top = [(item.labels[index], round(item.scores[index], 6)) for index in best]
     return PredictionRow(
         id=item.id,

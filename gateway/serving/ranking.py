@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,5 +58,5 @@ def _answered(
 
 
 def _ranked(row: Sequence[float], labels: Sequence[str], top_k: int) -> list[Classification]:
-    best = heapq.nlargest(top_k, range(len(row)), key=row.__getitem__)
+    best = sorted(range(len(row)), key=row.__getitem__, reverse=True)[:top_k]
     return [Classification(labels[index], row[index]) for index in best]
