@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-
-from throttled import MemoryStore, RateLimiterType, Throttled, rate_limiter
+from typing import Any
 
 from gateway.errors import RateLimitedError
 from gateway.settings import AccessSettings
@@ -21,9 +20,7 @@ class Quotas:
         self._at_once = settings.requests_at_once
         self._running: Counter[str] = Counter()
         if self._per_minute:
-            store = MemoryStore(options={"MAX_SIZE": 2 * CALLERS})  # this minute's count, and the last one's
-            quota = rate_limiter.per_min(self._per_minute)
-            self._rate = Throttled(using=RateLimiterType.SLIDING_WINDOW.value, quota=quota, store=store)
+            self._rate = _rate_limiter(self._per_minute)
 
     def enter(self, caller: str) -> None:
         """A request begins; `leave` must follow. Raises RateLimitedError, and then nothing must follow."""
@@ -39,3 +36,12 @@ class Quotas:
         self._running[caller] -= 1
         if not self._running[caller]:
             del self._running[caller]
+
+
+def _rate_limiter(per_minute: int) -> Any:
+    """A throttled.Throttled with a count in memory. Imported only where a quota is set: it takes 1 MB."""
+    from throttled import MemoryStore, RateLimiterType, Throttled, rate_limiter
+
+    store = MemoryStore(options={"MAX_SIZE": 2 * CALLERS})  # this minute's count, and the last one's
+    quota = rate_limiter.per_min(per_minute)
+    return Throttled(using=RateLimiterType.SLIDING_WINDOW.value, quota=quota, store=store)
