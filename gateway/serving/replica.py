@@ -26,6 +26,7 @@ from gateway.ports.canary import Observer
 from gateway.ports.serving import Predictor, Scores
 from gateway.ports.tracing import Call, Tracing
 from gateway.serving.batching import BatchQueue
+from gateway.serving.patience import Patience
 from gateway.serving.tickets import Batch
 
 log = logging.getLogger(__name__)
@@ -40,14 +41,6 @@ PROBE_BACK_SECONDS = 0.1
 """Interval of the probes of one that was put aside."""
 
 PROBE_TIMEOUT_SECONDS = 1.0
-
-SHORTEST_ATTEMPT_SECONDS = 1.0
-"""An attempt gets at least this long, however fast the replica has been."""
-
-ATTEMPT_FACTOR = 10.0
-"""An attempt gets this many times the smoothed seconds of a call: beyond that the replica is frozen."""
-
-SMOOTHING = 0.2
 
 LACKING_PAUSE_SECONDS = 0.25
 """A replica without the version refuses instantly, so it would pull everything: it pauses instead."""
@@ -91,7 +84,7 @@ class Replica:
         self._busy: set[asyncio.Task[None]] = set()
         self._pullers: list[asyncio.Task[None]] = []
         self._prober: asyncio.Task[None] | None = None
-        self._smoothed_seconds = 0.0
+        self._patience = Patience()
         self._is_retired = False
         metrics.replica_up.labels(predictor.address).set(0)
 
@@ -135,7 +128,7 @@ class Replica:
         try:
             scores = await self._predict(batch)
             batch.deliver(scores)
-            self._learn(perf_counter() - started)
+            self._learn(batch, perf_counter() - started)
             self._observe(batch, started)
         except (ReplicaLostError, ReplicaSlowError) as error:
             self._count(error)
@@ -166,8 +159,7 @@ class Replica:
     def _observe(self, batch: Batch, started: float, *, is_failed: bool = False) -> None:
         if self._observer is not None:
             seconds = perf_counter() - started
-            images = sum(map(len, batch.slices))
-            self._observer.call(batch.served, images, seconds, is_failed=is_failed)
+            self._observer.call(batch.served, batch.size, seconds, is_failed=is_failed)
 
     def _repeat(self, batch: Batch, error: ReplicaError) -> None:
         if isinstance(error, ReplicaSlowError) and not self._fleet.others_are_up(self):
@@ -179,13 +171,12 @@ class Replica:
     def _attempt_seconds(self, batch: Batch) -> float:
         """How long this attempt may take: all the time there is, unless another replica could help."""
         remaining = batch.deadline - asyncio.get_running_loop().time()
-        if not self._fleet.others_are_up(self):
-            return max(remaining, 0.001)
-        patience = max(SHORTEST_ATTEMPT_SECONDS, ATTEMPT_FACTOR * self._smoothed_seconds)
-        return max(min(remaining, patience), 0.001)
+        if self._fleet.others_are_up(self):
+            remaining = self._patience.seconds(batch.served.model, batch.size, remaining)
+        return max(remaining, 0.001)
 
-    def _learn(self, seconds: float) -> None:
-        self._smoothed_seconds += SMOOTHING * (seconds - self._smoothed_seconds)
+    def _learn(self, batch: Batch, seconds: float) -> None:
+        self._patience.learn(batch.served.model, batch.size, seconds)
         self._metrics.replica_calls.labels(self.predictor.address, "answered").inc()
         self._metrics.replica_call_seconds.labels(self.predictor.address).observe(seconds)
 

@@ -118,6 +118,11 @@ class Batch:
         self.slices = slices
 
     @property
+    def size(self) -> int:
+        """How many images it holds."""
+        return sum(map(len, self.slices))
+
+    @property
     def images(self) -> list[bytes]:
         """The images of all slices, in order."""
         return [image for part in self.slices for image in part.ticket.images[part.start : part.stop]]
