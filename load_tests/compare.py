@@ -107,7 +107,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--arrivals", type=float, nargs="*", default=[], help="also open loads: calls/s a replica"
     )
-    parser.add_argument("--cpus", type=float, default=0.2, help="of each replica (default: %(default)s)")
+    parser.add_argument("--cpus", type=float, default=0.25, help="of each replica (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=15, help="of one run, without the warm-up")
     parser.add_argument("--warm-up", type=float, default=5)

@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--model", default="cifar10")
-    parser.add_argument("--cpus", type=float, default=0.2)
+    parser.add_argument("--cpus", type=float, default=0.25)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--times", type=float, default=3.0, help="of the capacity")
     options = parser.parse_args(argv)
