@@ -60,7 +60,7 @@ def _waits(axis: Any, lines: Sequence[Line]) -> None:
 def _failures(axis: Any, lines: Sequence[Line]) -> None:
     axis.bar([_named(line) for line in lines], [line.failures for line in lines])
     axis.set(
-        title="Failed requests", xlabel="replicas × users", ylim=(0, max(1, *(x.failures for x in lines)))
+        title="Failed requests", xlabel="replicas × users", ylim=(0, max([1, *(x.failures for x in lines)]))
     )
     axis.tick_params(axis="x", rotation=60)
 

@@ -99,7 +99,7 @@ async def test_no_batch_takes_more_than_its_share_of_what_is_under_way() -> None
 
 
 async def test_a_newcomer_that_could_not_be_answered_in_time_is_refused_at_once() -> None:
-    """When the oldest has waited for half of its time; who is queued stays, and pulling makes room."""
+    """When the oldest has waited for a third of its time; who is queued stays, and pulling makes room."""
     queue = a_queue()
     first = submit(queue, b"1")
     await queued(queue, 1)
