@@ -4,23 +4,29 @@ Starts a model server, a gateway of the role `control` and one of the role `pred
 of a few clients for a while; then uploads a zip of made-up pictures to the control gateway while the clients
 go on, and goes on for a while itself. Prints the report of the import, the seconds beside those of `unzip`,
 the peak memory of the control gateway, and the rate of predictions during the upload as a share of the rate
-before and after it: of both, since a machine that others use changes its speed within minutes. With
-`--clients 0` it tells the seconds on a machine that has nothing else to do.
+before and after it, and of the rate in pauses that it makes between, in which the control gateway is stopped:
+a machine that others use changes its speed within minutes. With `--clients 0` it tells the seconds on a
+machine that has nothing else to do.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import httpx
@@ -35,6 +41,8 @@ from rekindle.topology import Stack
 
 START_SECONDS = 300.0
 STEADY_SECONDS = 15.0
+BETWEEN_PAUSES_SECONDS = 25.0
+PAUSE_SECONDS = 4.0
 SIDE = 40
 """40 × 40 noisy pixels are a PNG of 4.9 KB: 200,000 of them are a gigabyte."""
 CLASSES = 10
@@ -102,7 +110,8 @@ def measure(
         time.sleep(STEADY_SECONDS)
         resident = memory_mb(pid, "VmRSS")
         uploading = time.time()
-        finished = upload(control, archive)
+        with pauses_of(pid) as pauses:
+            finished = upload(control, archive)
         imported = time.time()
         time.sleep(STEADY_SECONDS)
         ended = time.time()
@@ -120,7 +129,8 @@ def measure(
         "predictions": summary(answers),
         "predictions a second before and after": [round(each) for each in before_and_after],
         "predictions a second during": round(during),
-        "share": round(2 * during / sum(before_and_after), 3) if options.clients else None,
+        "of before and after": round(2 * during / sum(before_and_after), 3) if options.clients else None,
+        "of pauses between": beside_pauses(answers, pauses) if options.clients else None,
     }
 
 
@@ -140,6 +150,42 @@ def upload(url: str, archive: Path) -> dict[str, Any]:
             print(f"{known['progress']['files_done']:,} files", file=sys.stderr)
             time.sleep(1)
     return dict(known)
+
+
+@contextmanager
+def pauses_of(pid: int) -> Iterator[list[float]]:
+    """Stop the process for PAUSE_SECONDS now and then; the moments at which the pauses began.
+
+    A machine that others share is not as fast after a quarter of an hour as it was before it. What lies a few
+    seconds apart can be compared.
+    """
+    begun: list[float] = []
+    is_over = threading.Event()
+
+    def pause_now_and_then() -> None:
+        while not is_over.wait(BETWEEN_PAUSES_SECONDS):
+            begun.append(time.time())
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(PAUSE_SECONDS)
+            os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=pause_now_and_then, name="pauses")
+    thread.start()
+    try:
+        yield begun
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def beside_pauses(answers: list[Answer], pauses: list[float]) -> float | None:
+    """Median over the pauses: answers a second just before and after one, as a share of those in it."""
+    shares = []
+    for begun in pauses:
+        ended = begun + PAUSE_SECONDS
+        around = rate(answers, begun - PAUSE_SECONDS, begun), rate(answers, ended, ended + PAUSE_SECONDS)
+        shares.append(fmean(around) / rate(answers, begun, ended))
+    return round(median(shares), 3) if shares else None
 
 
 def rate(answers: list[Answer], start: float, end: float) -> float:
