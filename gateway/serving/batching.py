@@ -24,9 +24,9 @@ from gateway.serving.tickets import Answer, Batch, Slice, Ticket
 LONGEST_SHARE = 1 / 3
 """Of a newcomer's own time: when it would wait for longer, as the pace of the last pulls tells, or when the
 oldest image has waited for longer, it is refused at once. So under overload whoever is queued is answered in
-time, whatever the replicas can do, and the rest learns in milliseconds that it should try again. The rest of
-the time is left for the call, and for another where a replica is lost; and after an overload half the load
-that can be carried drains a full queue in two thirds of that time."""
+time, whatever the replicas can do, and the rest learns in milliseconds that it should try again. Two
+thirds remain for the call, and for another where a replica is lost; and so long it takes at most to drain the
+queue beside half the load that can be carried."""
 
 SMALLEST_SHARE = 16
 """Up to here a batch takes all that waits: for a CPU, smaller calls cost much more an image."""

@@ -110,7 +110,7 @@ def measure(
         time.sleep(STEADY_SECONDS)
         resident = memory_mb(pid, "VmRSS")
         uploading = time.time()
-        with pauses_of(pid) as pauses:
+        with pauses_of(pid if options.clients else None) as pauses:
             finished = upload(control, archive)
         imported = time.time()
         time.sleep(STEADY_SECONDS)
@@ -122,7 +122,7 @@ def measure(
         "archive, MB": round(archive.stat().st_size / 1e6),
         "pictures": options.pictures,
         "report": {key: value for key, value in finished["report"].items() if key != "files"},
-        "upload and import, s": round(imported - uploading, 1),
+        "upload and import, s": round(imported - uploading - PAUSE_SECONDS * len(pauses), 1),
         "control gateway before, MB": resident,
         "control gateway at its peak, MB": memory_mb(pid, "VmHWM"),
         "clients": options.clients,
@@ -153,8 +153,8 @@ def upload(url: str, archive: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def pauses_of(pid: int) -> Iterator[list[float]]:
-    """Stop the process for PAUSE_SECONDS now and then; the moments at which the pauses began.
+def pauses_of(pid: int | None) -> Iterator[list[float]]:
+    """Stop the process, if there is one, for PAUSE_SECONDS now and then; the moments at which that began.
 
     A machine that others share is not as fast after a quarter of an hour as it was before it. What lies a few
     seconds apart can be compared.
@@ -163,7 +163,7 @@ def pauses_of(pid: int) -> Iterator[list[float]]:
     is_over = threading.Event()
 
     def pause_now_and_then() -> None:
-        while not is_over.wait(BETWEEN_PAUSES_SECONDS):
+        while pid is not None and not is_over.wait(BETWEEN_PAUSES_SECONDS):
             begun.append(time.time())
             os.kill(pid, signal.SIGSTOP)
             time.sleep(PAUSE_SECONDS)
@@ -184,7 +184,8 @@ def beside_pauses(answers: list[Answer], pauses: list[float]) -> float | None:
     for begun in pauses:
         ended = begun + PAUSE_SECONDS
         around = rate(answers, begun - PAUSE_SECONDS, begun), rate(answers, ended, ended + PAUSE_SECONDS)
-        shares.append(fmean(around) / rate(answers, begun, ended))
+        if alone := rate(answers, begun, ended):
+            shares.append(fmean(around) / alone)
     return round(median(shares), 3) if shares else None
 
 
