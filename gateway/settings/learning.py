@@ -22,7 +22,7 @@ class DatasetSettings(Group):
     """Unpacked over packed bytes of one archive; pictures are compressed already, so 100 is a bomb."""
     synchronous_files: int = Field(default=1000, ge=0)
     """Up to here an upload is answered with its report; beyond it with 202 and an import."""
-    upload_core_share: float = Field(default=0.15, gt=0, le=1)
+    upload_core_share: float = Field(default=0.12, gt=0, le=1)
     """Of one core, while an upload is received and while an import reads it: the rest is for predictions.
     On a machine with idle cores up to three quarters of one are taken. The whole process is measured, so one
     that predicts meanwhile imports more slowly. 1: at full speed."""
