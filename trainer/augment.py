@@ -15,14 +15,14 @@ def augment(
     """Crop, flip and blank a square of each picture.
 
     Args:
-        images: uint8, [N, H, W, 3], RGB, 0–255.
+        images: uint8, [N, H, W, C], 0–255: RGB, or several pictures side by side in C that are treated alike.
         is_flipped: bool, [N]; which pictures to mirror.
         seed: int32, [2]; (seed, step).
         padding: pixels of reflected border for the crop.
         cutout: side of the blanked square in pixels.
 
     Returns:
-        uint8, [N, H, W, 3].
+        uint8, [N, H, W, C].
     """
     return _cut_out(_crop_and_flip(images, is_flipped, seed, padding), seed, cutout)
 

@@ -24,6 +24,7 @@ from trainer.data import Examples
 from trainer.devices import Devices
 from trainer.errors import CancelledError
 from trainer.model import FloatArray
+from trainer.teaching import Teaching
 from trainer.training_step import TrainingStep
 
 EVALUATION_BATCH = 500
@@ -94,8 +95,8 @@ class Fit:
     hooks: Hooks = field(default_factory=Hooks)
     devices: Devices = field(default_factory=Devices)
     """Those in whose scope the network was built."""
-    targets: FloatArray | None = None
-    """float32 [N, classes], rows sum to 1: what the network shall answer, instead of the smoothed truth."""
+    teaching: Teaching | None = None
+    """Of the training examples: what the network shall answer, instead of the smoothed truth."""
     keeps_best: bool = True
     """False: the last epoch counts. A few validation pictures would choose by chance."""
 
@@ -103,7 +104,9 @@ class Fit:
         self.batch_size = self.devices.batch_for(self.recipe.batch_for(len(self.train)))
         self.steps_per_epoch = len(self.train) // self.batch_size
         self.steps = self.steps_per_epoch * self.recipe.epochs
-        self._step = TrainingStep(self.network, self.recipe, self.devices, self.batch_size, self.seed)
+        self._step = TrainingStep(
+            self.network, self.recipe, self.devices, self.batch_size, self.seed, self.teaching
+        )
         self._files = Checkpoints(self.checkpoints)
         self._progress = _Progress()
         self._stopped_by: BaseException | None = None
@@ -167,11 +170,11 @@ class Fit:
     def _one_step(
         self, step: int, epoch: int, batch: npt.NDArray[np.int64], flips: npt.NDArray[np.bool_]
     ) -> tuple[float, int]:
-        answers = self.train.truth if self.targets is None else self.targets
+        images = self.train.images
         return self._step(
-            self.train.images[batch],
-            answers[batch],
+            images[batch],
             flips,
+            self.teaching.rows(images, batch) if self.teaching else [self.train.truth[batch]],
             step=step,
             steps=self.steps,
             trains_whitening=epoch <= self.recipe.whitening_bias_epochs,

@@ -1,21 +1,21 @@
 """What each epoch of a fine-tune shows, and what the network shall answer.
 
 New examples are shown several times, replayed ones once; where the pictures have changed as a whole
-(trainer.shift), each replayed one once more as it would look now. For replayed pictures the
-answer to learn is mostly the parent's own, which holds what it knows better than the labels of a sample do
+(trainer.shift), each replayed one once more as it would look now. For replayed pictures the answer to learn
+is mostly the parent's own (trainer.teaching), which holds what it knows better than the labels of a sample do
 (Buzzega and others, "Dark experience for general continual learning", 2020).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from scipy.special import softmax  # type: ignore[import-untyped]
 
 from trainer.need import Recognised
 from trainer.noninferiority import Booleans
@@ -23,6 +23,7 @@ from trainer.reading import Examples
 from trainer.replay import Mixture
 from trainer.served import BATCH, FloatArray
 from trainer.shift import Answer, Shift, estimate, is_worth_it
+from trainer.teaching import Teaching
 
 NEW_SHARE = 0.25
 """Of an epoch that new examples shall have, shown at most MOST_SHOWN times each."""
@@ -40,8 +41,7 @@ class Lessons:
     """One epoch, in no particular order."""
 
     examples: Examples
-    targets: FloatArray
-    """float32 [N, classes]."""
+    teaching: Teaching
     shift: Shift | None
     need: float
     """0–1: how much worse the parent is on the new examples (trainer.need)."""
@@ -52,38 +52,57 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
 
     Args:
         mixture: new and replayed examples.
-        parent: the network that it starts from, float32.
+        parent: the network that it starts from, in the precision of training, which answers faster.
         known: how many classes the parent has; they come first.
         label_smoothing: of labels.
     """
     train, is_new = mixture.data.train, np.asarray(mixture.is_new)
     new, old = train.at(np.flatnonzero(is_new).tolist()), train.at(np.flatnonzero(~is_new).tolist())
     answer = _answers(parent)
-    classes = len(mixture.data.labels)
-    smoothed = (1 - label_smoothing) * np.eye(classes, dtype=np.float32) + label_smoothing / classes
-    logits = answer(old.images) if len(old) else np.zeros((0, known), np.float32)
-    taught = np.pad(softmax(logits, axis=1), ((0, 0), (0, classes - known)))
-    replayed = PARENTS_SHARE * taught + (1 - PARENTS_SHARE) * smoothed[old.truth]
-    recognised = _recognised(mixture, new, logits.argmax(axis=1) == old.truth, answer, known)
+    recognised = _recognised(mixture, new, old, answer, known)
     shift = _shift(new, old, recognised, answer, known)
-    parts = [(old, replayed)]
+    parts = [_Part(old, PARENTS_SHARE)]
     if shift is not None:
-        parts.append((replace(old, images=shift.apply(old.images)), replayed))
+        parts.append(_Part(replace(old, images=shift.apply(old.images)), PARENTS_SHARE, before=len(old)))
     most = MOST_SHOWN if shift is None else MOST_SHOWN_SHIFTED
-    shown = _times(len(new), sum(len(part) for part, _ in parts), most)
-    parts += [(new, smoothed[new.truth])] * shown
-    parts *= max(1, MINIMUM_EPOCH // sum(len(part) for part, _ in parts))
-    return Lessons(
-        Examples(
-            np.concatenate([part.images for part, _ in parts]),
-            np.concatenate([part.truth for part, _ in parts]),
-            [path for part, _ in parts for path in part.paths],
-            [digest for part, _ in parts for digest in part.digests],
-        ),
-        np.concatenate([targets for _, targets in parts]).astype(np.float32),
-        shift,
-        recognised.need,
+    parts += [_Part(new, 0.0)] * _times(len(new), sum(map(len, parts)), most)
+    parts *= max(1, MINIMUM_EPOCH // sum(map(len, parts)))
+    examples, classes = _joined([part.examples for part in parts]), len(mixture.data.labels)
+    smoothed = (1 - label_smoothing) * np.eye(classes, dtype=np.float32) + label_smoothing / classes
+    teaching = Teaching(
+        parent,
+        labels=smoothed[examples.truth].astype(np.float32),
+        views=np.arange(len(examples)) - _each(parts, lambda part: part.before),
+        shares=_each(parts, lambda part: part.parents_share).astype(np.float32),
     )
+    return Lessons(examples, teaching, shift, recognised.need)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Examples that are taught alike."""
+
+    examples: Examples
+    parents_share: float
+    before: int = 0
+    """So many examples before each stands the same picture without the change."""
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+def _joined(parts: Sequence[Examples]) -> Examples:
+    return Examples(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        [path for part in parts for path in part.paths],
+        [digest for part in parts for digest in part.digests],
+    )
+
+
+def _each(parts: Sequence[_Part], value: Callable[[_Part], float]) -> npt.NDArray[Any]:
+    """The value of its part for each example."""
+    return np.repeat([value(part) for part in parts], [len(part) for part in parts])
 
 
 def _times(new: int, old: int, most: int) -> int:
@@ -91,14 +110,12 @@ def _times(new: int, old: int, most: int) -> int:
     return int(np.clip(round(NEW_SHARE / (1 - NEW_SHARE) * old / new), 1, most))
 
 
-def _recognised(
-    mixture: Mixture, new: Examples, right_on_replayed: Booleans, answer: Answer, known: int
-) -> Recognised:
+def _recognised(mixture: Mixture, new: Examples, old: Examples, answer: Answer, known: int) -> Recognised:
     """Old pictures are those held out: the ones that it was trained on, it knows better than any others."""
     chosen, held_out = _known(new, known), mixture.old_validation
     return Recognised(
-        _right(chosen, answer) if len(chosen) else np.zeros(0, bool),
-        _right(held_out, answer) if len(held_out) else right_on_replayed,
+        _right(chosen, answer),
+        _right(held_out if len(held_out) else old, answer),
         is_each_known=len(chosen) == len(new),
     )
 
@@ -108,6 +125,8 @@ def _known(new: Examples, known: int) -> Examples:
 
 
 def _right(examples: Examples, answer: Answer) -> Booleans:
+    if not len(examples):
+        return np.zeros(0, bool)
     return np.asarray(answer(examples.images).argmax(axis=1) == examples.truth)
 
 
@@ -121,7 +140,7 @@ def _shift(new: Examples, old: Examples, recognised: Recognised, answer: Answer,
     return estimate(chosen.images, chosen.truth, old.images, answer)
 
 
-def _answers(network: keras.Model) -> Callable[[npt.NDArray[np.uint8]], FloatArray]:
+def _answers(network: keras.Model) -> Answer:
     call = tf.function(lambda batch: network(tf.cast(batch, tf.float32), training=False))
 
     def answer(pictures: npt.NDArray[np.uint8]) -> FloatArray:

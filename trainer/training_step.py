@@ -5,12 +5,15 @@ Every random choice depends on the seed and the step alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
 from trainer.augment import augment
 from trainer.config import Recipe
 from trainer.devices import Array, Devices, replica_id
+from trainer.teaching import Teaching
 
 REPLICA_STRIDE = 15_485_863
 """Between the augmentation seeds of two replicas."""
@@ -20,10 +23,16 @@ class TrainingStep:
     """The step of one network, with what it changes: weights, the optimizer's state, averages."""
 
     def __init__(
-        self, network: keras.Model, recipe: Recipe, devices: Devices, batch_size: int, seed: int
+        self,
+        network: keras.Model,
+        recipe: Recipe,
+        devices: Devices,
+        batch_size: int,
+        seed: int,
+        teaching: Teaching | None = None,
     ) -> None:
         """`devices`: those in whose scope the network was built. `batch_size`: on all of them together."""
-        self._network, self._recipe, self._devices = network, recipe, devices
+        self._network, self._recipe, self._devices, self._teaching = network, recipe, devices, teaching
         self._batch_size, self._seed = batch_size, seed
         self._averaged = _changing(network)
         with devices.strategy.scope():
@@ -34,14 +43,21 @@ class TrainingStep:
         self._average = tf.function(self._average_step)
 
     def __call__(
-        self, images: Array, truth: Array, flips: Array, *, step: int, steps: int, trains_whitening: bool
+        self,
+        images: Array,
+        flips: Array,
+        answers: Sequence[Array],
+        *,
+        step: int,
+        steps: int,
+        trains_whitening: bool,
     ) -> tuple[float, int]:
         """Learn one batch; the mean loss and the number of pictures that were answered right.
 
         Args:
             images: uint8, [N, H, W, 3], RGB.
-            truth: int, [N], the classes; or float32, [N, classes], rows sum to 1: what shall be answered.
             flips: bool, [N]: which pictures to mirror.
+            answers: int, [N], the classes; with a teacher what Teaching.rows gives.
             step: of the whole fit, 0 for the first of `steps`.
             trains_whitening: whether the bias of the whitening layer moves as well.
         """
@@ -51,10 +67,10 @@ class TrainingStep:
         )
         loss, hits = self._run(
             self._devices.divided(images),
-            self._devices.divided(truth),
             self._devices.divided(flips),
             tf.constant([self._seed % 2**31, step], tf.int32),
             tf.constant(float(trains_whitening)),
+            *map(self._devices.divided, answers),
         )
         if (step + 1) % self._recipe.lookahead_every == 0:
             self.look_ahead(self._recipe.lookahead_decay**self._recipe.lookahead_every * progress**3)
@@ -90,16 +106,15 @@ class TrainingStep:
         return strategy.reduce(reduce.MEAN, loss, axis=None), strategy.reduce(reduce.SUM, hits, axis=None)
 
     def _step(
-        self, images: tf.Tensor, truth: tf.Tensor, flips: tf.Tensor, seed: tf.Tensor, whitening: tf.Tensor
+        self, images: tf.Tensor, flips: tf.Tensor, seed: tf.Tensor, whitening: tf.Tensor, *answers: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        side = min(images.shape[1], images.shape[2])
-        images = augment(
-            images,
-            flips,
-            seed + tf.stack([replica_id() * REPLICA_STRIDE, 0]),
-            padding=min(self._recipe.crop_padding, side // 8),
-            cutout=min(self._recipe.cutout, side // 3),
-        )
+        if self._teaching:
+            labels, pictures, shares = answers
+            shown = self._augmented(tf.concat([images, pictures], axis=-1), flips, seed)
+            images, pictures = tf.split(shown, 2, axis=-1)
+            truth = self._teaching.answers(labels, pictures, shares)
+        else:
+            images, (truth,) = self._augmented(images, flips, seed), answers
         with tf.GradientTape() as tape:
             logits = self._network(tf.cast(images, tf.float32), training=True)
             loss = self._loss(truth, logits)
@@ -113,6 +128,16 @@ class TrainingStep:
         named = truth if truth.shape.rank == 1 else tf.argmax(truth, axis=1)
         hits = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == named, tf.int32))
         return loss, hits
+
+    def _augmented(self, images: tf.Tensor, flips: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        side = min(images.shape[1], images.shape[2])
+        return augment(
+            images,
+            flips,
+            seed + tf.stack([replica_id() * REPLICA_STRIDE, 0]),
+            padding=min(self._recipe.crop_padding, side // 8),
+            cutout=min(self._recipe.cutout, side // 3),
+        )
 
     def _loss(self, truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if truth.shape.rank == 2:

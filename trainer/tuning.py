@@ -94,14 +94,17 @@ def fit(
 ) -> Tuned:
     """Train; `hooks` is given the number of epochs. Raises ParentError when the parent has changed since."""
     parent, image = _parent(spec, plan), mixture.data.image
-    known, classes = growing.load(parent), len(plan.labels)
-    lessons = prepare(mixture, known, classes - len(plan.new_labels), recipe_for(spec).label_smoothing)
-    recipe = recipe_of(spec, len(lessons.examples), lessons.shift is not None)
-    architecture = Architecture(image.height, image.width, classes, recipe.widths)
+    classes, preset = len(plan.labels), recipe_for(spec)
+    architecture = Architecture(image.height, image.width, classes, preset.widths)
     devices = training_devices()
+    known, precision = growing.load(parent), training_precision()
+    taught = replace(architecture, classes=classes - len(plan.new_labels))
     with devices.strategy.scope():
-        network = growing.grown(known, architecture, spec.seed, training_precision())
+        teacher = growing.grown(known, taught, spec.seed, precision)
+        network = growing.grown(known, architecture, spec.seed, precision)
     start = network.get_weights()
+    lessons = prepare(mixture, teacher, taught.classes, preset.label_smoothing)
+    recipe = recipe_of(spec, len(lessons.examples), lessons.shift is not None)
     result = Fit(
         network,
         recipe,
@@ -111,7 +114,7 @@ def fit(
         paths.checkpoint,
         hooks(recipe.epochs),
         devices,
-        targets=lessons.targets,
+        teaching=lessons.teaching,
         keeps_best=False,
     )
     result.run()

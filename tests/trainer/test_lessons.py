@@ -10,7 +10,7 @@ import pytest
 
 from contract.image_spec import ImageSpec
 from trainer.data import TrainingData
-from trainer.lessons import prepare
+from trainer.lessons import PARENTS_SHARE, prepare
 from trainer.reading import Examples
 from trainer.replay import Mixture
 
@@ -65,6 +65,19 @@ def test_pictures_that_are_recognised_worse_are_a_need() -> None:
     lessons = prepare(mixture(examples(400, right=0.5)), parent, 3, 0.2)  # type: ignore[arg-type]
     assert 0.9 < lessons.need < 1
     assert lessons.shift is not None
+
+
+def test_a_changed_picture_is_answered_as_the_parent_answers_it_unchanged() -> None:
+    """The parent answers for what is replayed, with and without the change; the label for what is new."""
+    given = mixture(examples(400, right=0.5))
+    lessons = prepare(given, parent, 3, 0.2)  # type: ignore[arg-type]
+    views, shares = lessons.teaching.views, lessons.teaching.shares
+    assert views[:1000].tolist() == views[1000:2000].tolist() == list(range(1000))
+    assert (lessons.examples.images[1000:2000] != lessons.examples.images[:1000]).any()
+    assert set(shares[:2000]) == {np.float32(PARENTS_SHARE)}
+    assert not shares[2000:].any()
+    assert views[2000:].tolist() == list(range(2000, len(lessons.examples)))
+    np.testing.assert_allclose(lessons.teaching.labels.sum(axis=1), 1, atol=1e-6)
 
 
 def test_a_class_that_is_new_is_a_need() -> None:
