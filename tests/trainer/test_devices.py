@@ -36,6 +36,7 @@ def test_two_replicas_in_one_process_train_together(workshop: Workshop) -> None:
     """The batch is a multiple of the replicas, running statistics are shared, and the network learns."""
     code, output = workshop.call(str(workshop.data), script=Path(__file__).with_name("two_replicas.py"))
     assert code == 0, output
-    found = re.search(r"2 replicas, batch 24, accuracy (\d\.\d+)", output)
+    found = re.search(r"2 replicas, batch 24, accuracy (\d\.\d+)\ntaught by it alone (\d\.\d+)", output)
     assert found, output
     assert float(found[1]) > 0.8
+    assert float(found[2]) > 0.8

@@ -1,4 +1,7 @@
-"""A fit on two devices of one process, as on two GPUs: the processor stands for both. Prints its accuracy."""
+"""Two fits on two devices of one process, as on two GPUs: the processor stands for both.
+
+The second learns from the first one's answers alone. Prints the accuracy of each.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,17 +22,37 @@ from trainer.config import PRESETS  # noqa: E402
 from trainer.data import load_training  # noqa: E402
 from trainer.devices import Devices  # noqa: E402
 from trainer.fit import Fit  # noqa: E402
+from trainer.teaching import Teaching  # noqa: E402
 
 devices = Devices(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 data = load_training(Path(sys.argv[1]))
-recipe = replace(PRESETS["tiny"], widths=(8, 8, 8), epochs=4, batch_size=25)
+recipe = replace(PRESETS["tiny"], widths=(8, 8, 8), epochs=8, batch_size=25)
 mean, deviation = model.channel_statistics(data.train.images)
 architecture = model.Architecture(data.image.height, data.image.width, len(data.labels), recipe.widths)
+
+
+def trained(teaching: Teaching | None = None) -> Fit:
+    """A fit that has ended."""
+    with devices.strategy.scope():
+        network = model.build(architecture, mean, deviation, 0, norm=model.FusedBatchNormalization)
+    model.whiten(network, data.train.images, mean, deviation)
+    with tempfile.TemporaryDirectory() as folder:
+        fit = Fit(
+            network, recipe, data.train, data.validation, 0, Path(folder), devices=devices, teaching=teaching
+        )
+        fit.run()
+    return fit
+
+
+def accuracy(fit: Fit) -> float:
+    """On what it was trained on."""
+    return float(np.mean(fit.logits(data.train.images).argmax(axis=1) == data.train.truth))
+
+
+parent, count, classes = trained(), len(data.train), len(data.labels)
+labels = np.full((count, classes), 1 / classes, np.float32)
 with devices.strategy.scope():
-    network = model.build(architecture, mean, deviation, 0, norm=model.FusedBatchNormalization)
-model.whiten(network, data.train.images, mean, deviation)
-with tempfile.TemporaryDirectory() as folder:
-    fit = Fit(network, recipe, data.train, data.validation, 0, Path(folder), devices=devices)
-    fit.run()
-accuracy = float(np.mean(fit.logits(data.train.images).argmax(axis=1) == data.train.truth))
-print(f"{devices.replicas} replicas, batch {fit.batch_size}, accuracy {accuracy:.2f}")
+    sure = keras.Sequential([parent.network, keras.layers.Rescaling(20.0)])
+child = trained(Teaching(sure, labels, np.arange(count), np.ones(count, np.float32)))
+print(f"{devices.replicas} replicas, batch {parent.batch_size}, accuracy {accuracy(parent):.2f}")
+print(f"taught by it alone {accuracy(child):.2f}")
