@@ -22,7 +22,7 @@ from trainer.evaluate import calibration_bins, expected_calibration_error
 from trainer.gate import Evidence, Measured
 from trainer.noninferiority import Booleans, Paired
 from trainer.planning import Plan
-from trainer.reading import Examples, File, read_all, to_examples
+from trainer.reading import Examples, File, joined, read_all, to_examples
 from trainer.served import FloatArray, SavedVersion
 
 
@@ -94,7 +94,7 @@ class _Bench:
         """The new examples that were trained on, and the others."""
         data, new = self._candidate.data, frozenset(plan.new)
         others = [_chosen(examples, new) for examples in (data.validation, self._candidate.test)]
-        return _chosen(data.train, new), _joined(others)
+        return _chosen(data.train, new), joined(others)
 
     def _paired(self, groups: Sequence[Examples]) -> Paired:
         theirs, ours = zip(*(self._both(examples) for examples in groups), strict=True)
@@ -136,15 +136,6 @@ def _chosen(examples: Examples, names: frozenset[str]) -> Examples:
 
 def _name(path: str) -> str:
     return f"{Path(path).parent.name}/{Path(path).stem}"
-
-
-def _joined(parts: Sequence[Examples]) -> Examples:
-    return Examples(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        [path for part in parts for path in part.paths],
-        [digest for part in parts for digest in part.digests],
-    )
 
 
 def _size(folder: Path) -> int:

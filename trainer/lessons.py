@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from trainer.need import Recognised
 from trainer.noninferiority import Booleans
-from trainer.reading import Examples
+from trainer.reading import Examples, joined
 from trainer.replay import Mixture
 from trainer.served import BATCH, FloatArray
 from trainer.shift import Answer, Shift, estimate, is_worth_it
@@ -67,7 +67,7 @@ def prepare(mixture: Mixture, parent: keras.Model, known: int, label_smoothing: 
     most = MOST_SHOWN if shift is None else MOST_SHOWN_SHIFTED
     parts += [_Part(new, 0.0)] * _times(len(new), sum(map(len, parts)), most)
     parts *= max(1, MINIMUM_EPOCH // sum(map(len, parts)))
-    examples, classes = _joined([part.examples for part in parts]), len(mixture.data.labels)
+    examples, classes = joined([part.examples for part in parts]), len(mixture.data.labels)
     smoothed = (1 - label_smoothing) * np.eye(classes, dtype=np.float32) + label_smoothing / classes
     teaching = Teaching(
         parent,
@@ -89,15 +89,6 @@ class _Part:
 
     def __len__(self) -> int:
         return len(self.examples)
-
-
-def _joined(parts: Sequence[Examples]) -> Examples:
-    return Examples(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        [path for part in parts for path in part.paths],
-        [digest for part in parts for digest in part.digests],
-    )
 
 
 def _each(parts: Sequence[_Part], value: Callable[[_Part], float]) -> npt.NDArray[Any]:

@@ -52,6 +52,16 @@ class Examples:
         )
 
 
+def joined(parts: Sequence[Examples]) -> Examples:
+    """All of them, in this order."""
+    return Examples(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        [path for part in parts for path in part.paths],
+        [digest for part in parts for digest in part.digests],
+    )
+
+
 @dataclass(frozen=True)
 class File:
     """One file under a label."""

@@ -11,7 +11,7 @@ import pytest
 from contract.image_spec import ImageSpec
 from trainer.data import TrainingData
 from trainer.lessons import PARENTS_SHARE, prepare
-from trainer.reading import Examples
+from trainer.reading import Examples, joined
 from trainer.replay import Mixture
 
 pytestmark = pytest.mark.tensorflow
@@ -33,19 +33,9 @@ def examples(count: int, right: float, label: int = 1) -> Examples:
     return Examples(pictures, np.full(count, label, np.int64), names, names)
 
 
-def joined(*parts: Examples) -> Examples:
-    """All of them."""
-    return Examples(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        [path for part in parts for path in part.paths],
-        [digest for part in parts for digest in part.digests],
-    )
-
-
 def mixture(*new: Examples) -> Mixture:
     """Beside pictures that the parent was trained on, and has all right, and others, of which it has 90 %."""
-    old, train = examples(1000, right=1.0), joined(*new, examples(1000, right=1.0))
+    old, train = examples(1000, right=1.0), joined([*new, examples(1000, right=1.0)])
     labels = ["zero", "one", "two", "three"]
     held_out = examples(300, right=0.9)
     loaded = TrainingData(Path(), labels, ImageSpec(height=SIDE, width=SIDE), train, held_out)
