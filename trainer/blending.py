@@ -13,8 +13,10 @@ from typing import Any
 import keras
 import numpy.typing as npt
 
-SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.25)
-"""Of the way that may be gone; the last is taken where even it loses too much, and the gate decides."""
+NEAREST = 0.25
+"""Of the way that may be gone; taken where even it loses too much, and the gate decides."""
+HALVINGS = 4
+"""Of what lies between it and the whole way: to a twentieth."""
 
 Weights = Sequence[npt.NDArray[Any]]
 
@@ -26,20 +28,29 @@ def blend(
     may_lose: float,
     farthest: float = 1.0,
 ) -> float:
-    """Leave the network at the farthest of SHARES that is good enough; the share of the tuned weights.
+    """Leave the network at the farthest point that is good enough; the share of the tuned weights.
 
     Args:
         network: tuned.
         start: its weights before.
-        accuracy: of the network as it is at the moment, on old validation pictures.
+        accuracy: of the network as it is at the moment, on old validation pictures; it falls along the way.
         may_lose: of that accuracy, against `start`.
-        farthest: the share of the tuned weights at which SHARES begin.
+        farthest: the largest share of the tuned weights.
     """
     tuned = network.get_weights()
-    network.set_weights(start)
-    floor = accuracy() - may_lose
-    for share in (farthest * part for part in SHARES):
+
+    def move_to(share: float) -> None:
         network.set_weights([(1 - share) * old + share * new for old, new in zip(start, tuned, strict=True)])
-        if accuracy() >= floor:
-            break
-    return share
+
+    move_to(0.0)
+    floor = accuracy() - may_lose
+    move_to(farthest)
+    if accuracy() >= floor:
+        return farthest
+    good, bad = NEAREST * farthest, farthest
+    for _ in range(HALVINGS):
+        middle = (good + bad) / 2
+        move_to(middle)
+        good, bad = (middle, bad) if accuracy() >= floor else (good, middle)
+    move_to(good)
+    return good

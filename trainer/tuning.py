@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from contract import layout
 from contract.training import ProgressEvent, TrainingSpec
@@ -24,6 +25,7 @@ from trainer.need import farthest
 from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.replay import Mixture, load_mixture
+from trainer.smoothed import smoothed_accuracy
 
 EPOCHS = 2
 MINIMUM_SHOWN = 20_000
@@ -131,11 +133,12 @@ def fit(
 
 
 def _accuracy_on_old(fit: Fit, mixture: Mixture) -> Callable[[], float]:
-    """Of the network as it then is, on validation pictures that the parent may know."""
+    """Of the network as it then is, on validation pictures that the parent may know, and mirrored ones."""
     old = mixture.old_validation
     if not len(old):
         return lambda: 1.0
-    return lambda: float((fit.logits(old.images).argmax(axis=1) == old.truth).mean())
+    views = (old.images, old.images[:, :, ::-1])
+    return lambda: fmean(smoothed_accuracy(fit.logits(view), old.truth) for view in views)
 
 
 def _parent(spec: TrainingSpec, plan: Plan) -> stable.Parent:
