@@ -1,4 +1,4 @@
-"""How good a version is on labelled pictures. How each figure is computed is trainer.evaluate's business."""
+"""How good a version is on labelled pictures. How a figure is computed is trainer.evaluation's business."""
 
 from __future__ import annotations
 

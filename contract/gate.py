@@ -1,6 +1,6 @@
 """The promotion gate's rule and its decisions, as they travel in specs, results and cards.
 
-The rule is configuration; how each check is computed is trainer.gate's business.
+The rule is configuration; how each check is computed is trainer.gate.checks's business.
 """
 
 from __future__ import annotations

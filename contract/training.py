@@ -54,7 +54,7 @@ class BackboneSpec(Record):
     path: str
     """A `.keras` file."""
     scaling: str
-    """How it wants its pixels: a name or six numbers, see trainer.scaling."""
+    """How it wants its pixels: a name or six numbers, see trainer.network.scaling."""
     layer: str | None = None
     """Its features are this layer's outputs; None: its last's."""
 
@@ -70,7 +70,7 @@ class TrainingSpec(Record):
     """The model store that the version is published to."""
     preset: Preset = "default"
     backbone: BackboneSpec | None = None
-    """None: the network of trainer.model, trained from the start."""
+    """None: the network of trainer.network.model, trained from the start."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     is_deterministic: bool = True
     """Equal seeds give equal weights on one machine, bit for bit; see docs/training.md for the cost."""

@@ -22,7 +22,7 @@ from contract.training import BackboneSpec, Base, Preset, RunState, Start, Train
 from trainer import cluster, fetch
 from trainer.adopt import arguments as adopt
 from trainer.errors import BUSY_EXIT_CODE, BusyError, TrainerError
-from trainer.scaling import SCALING_HELP, scaling_of
+from trainer.network.scaling import SCALING_HELP, scaling_of
 from trainer.spec import new_run_id, write_spec
 
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.REJECTED: 0, RunState.CANCELLED: 143}
@@ -200,7 +200,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from trainer import judge
+    from trainer.evaluation import judge
 
     return judge.run(arguments)
 

@@ -20,20 +20,22 @@ from contract import layout
 from contract.card import Lineage, ModelCard, SkippedFile
 from contract.evaluation import Evaluation
 from contract.training import ProgressEvent, TrainingSpec
-from trainer import data, plots, uploads
+from trainer import plots
+from trainer.arrays import FloatArray
 from trainer.config import Recipe
-from trainer.encoded import agreement_event, compare_decoders
+from trainer.data import loading, uploads
 from trainer.errors import DivergedError
-from trainer.evaluate import evaluate, fit_temperature
-from trainer.export import ALLOWED_BATCH_SIZES, Exported, export
-from trainer.fit import Fit
-from trainer.judgement import Candidate, judge
-from trainer.model import Architecture
+from trainer.evaluation.encoded import agreement_event, compare_decoders
+from trainer.evaluation.evaluate import evaluate, fit_temperature
+from trainer.fitting.fit import Fit
+from trainer.gate.judgement import Candidate, judge
+from trainer.network.model import Architecture
 from trainer.planning import Plan
 from trainer.progress import Reporter, read_events
-from trainer.reference import profile_of
-from trainer.reference_requests import REFERENCES, read_references, write_references
-from trainer.served import FloatArray, SavedVersion
+from trainer.version.export import ALLOWED_BATCH_SIZES, Exported, export
+from trainer.version.reference import profile_of
+from trainer.version.reference_requests import REFERENCES, read_references, write_references
+from trainer.version.served import SavedVersion
 
 PLOTS = "plots"
 
@@ -45,7 +47,7 @@ class Fitted:
     spec: TrainingSpec
     plan: Plan
     recipe: Recipe
-    data: data.TrainingData
+    data: loading.TrainingData
     architecture: Architecture
     fit: Fit
     new: int = 0
@@ -63,7 +65,7 @@ class Fitted:
 class _Judged:
     """One split as the SavedModel sees it."""
 
-    examples: data.Examples
+    examples: loading.Examples
     probabilities: FloatArray
     evaluation: Evaluation
     served: SavedVersion
@@ -130,7 +132,7 @@ def _judge(
         image=fitted.data.image,
         allowed_batch_sizes=list(ALLOWED_BATCH_SIZES),
         temperature=temperature,
-        dataset=data.profile(fitted.data, test, fitted.data.skipped + skipped),
+        dataset=loading.profile(fitted.data, test, fitted.data.skipped + skipped),
         hyper_parameters={
             **fitted.recipe.as_card_entries(),
             "preset": fitted.spec.preset,
@@ -206,11 +208,11 @@ def _decided(card: ModelCard, fitted: Fitted, judged: _Judged, folder: Path, rep
     return card.model_copy(update={"gate": decision})
 
 
-def _load_test(fitted: Fitted, reporter: Reporter) -> tuple[data.Examples | None, list[SkippedFile]]:
+def _load_test(fitted: Fitted, reporter: Reporter) -> tuple[loading.Examples | None, list[SkippedFile]]:
     reporter.event(
         ProgressEvent(phase="evaluate", message="the candidate is frozen; opening the test pictures")
     )
-    examples, skipped = data.load_test(
+    examples, skipped = loading.load_test(
         fitted.data.root,
         fitted.data.labels,
         fitted.data.image,
@@ -221,7 +223,7 @@ def _load_test(fitted: Fitted, reporter: Reporter) -> tuple[data.Examples | None
     return examples if len(examples) else None, skipped
 
 
-def _evaluate(split: str, examples: data.Examples, fitted: Fitted, served: SavedVersion) -> _Judged:
+def _evaluate(split: str, examples: loading.Examples, fitted: Fitted, served: SavedVersion) -> _Judged:
     probabilities = served.probabilities(examples.images)
     if not np.isfinite(probabilities).all():
         raise DivergedError("the candidate's answers are no numbers; nothing was published")

@@ -15,13 +15,15 @@ import numpy as np
 
 from contract import layout
 from contract.card import Embedding, ModelCard
-from trainer import data, model
+from trainer.arrays import FloatArray
+from trainer.data import loading
 from trainer.errors import TrainerError
-from trainer.export import Exported, save_network
-from trainer.reference import profile_of
-from trainer.reference_requests import EXAMPLES, REFERENCES, write_references
-from trainer.served import FloatArray, SavedVersion, read_card
-from trainer.stable import WEIGHTS
+from trainer.network import model
+from trainer.version.export import Exported, save_network
+from trainer.version.reference import profile_of
+from trainer.version.reference_requests import EXAMPLES, REFERENCES, write_references
+from trainer.version.served import SavedVersion, read_card
+from trainer.version.stable import WEIGHTS
 
 TOLERANCE = 1e-6
 """By which a probability may differ: another TensorFlow may add in another order."""
@@ -38,7 +40,7 @@ def complete(version: Path, folder: Path) -> None:
     """
     card = read_card(version)
     served = SavedVersion(version, card.output_name)
-    training = data.load_training(folder, card.image)
+    training = loading.load_training(folder, card.image)
     said = served.probabilities(training.validation.images)
     is_ours = (card.input_name, card.output_name) == NAMES and (version / WEIGHTS).is_file()
     if card.embedding is None and is_ours:
@@ -48,7 +50,7 @@ def complete(version: Path, folder: Path) -> None:
     if not (version / REFERENCES).is_file():
         write_references(card.model, card.image, served, said, version / REFERENCES, EXAMPLES)
     if card.reference is None:
-        test, _ = data.load_test(folder, card.labels, card.image, seen=training.digests)
+        test, _ = loading.load_test(folder, card.labels, card.image, seen=training.digests)
         split, examples = ("test", test) if len(test) else ("validation", training.validation)
         said, mean = served.probabilities(examples.images), served.embedding_mean(examples.images)
         profile = profile_of(split, card.labels, examples, said, mean)
@@ -61,7 +63,7 @@ def _kept(version: Path, card: ModelCard) -> ModelCard:
 
 
 def _write_embedding(
-    version: Path, card: ModelCard, examples: data.Examples, said: FloatArray
+    version: Path, card: ModelCard, examples: loading.Examples, said: FloatArray
 ) -> Embedding | None:
     """Export the network of `model.keras` again, and put the graph in the old one's place.
 

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from trainer.cluster import worker_of
-from trainer.devices import Devices
+from trainer.fitting.devices import Devices
 
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """CPU flags (x86-64, and Arm's) with which oneDNN multiplies bfloat16 natively."""

@@ -8,10 +8,10 @@ import keras
 
 from contract.image_spec import ImageSpec
 from contract.training import BackboneSpec, TrainingSpec
-from trainer import model, transfer
-from trainer.data import TrainingData
+from trainer.data.loading import TrainingData
 from trainer.hardware import training_precision
-from trainer.scaling import scaling_of
+from trainer.network import model, transfer
+from trainer.network.scaling import scaling_of
 
 WHITENING_EXAMPLES = 5000
 

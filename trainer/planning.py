@@ -15,11 +15,12 @@ from pathlib import Path
 from contract import layout
 from contract.training import Method, TrainingSpec
 from contract.values import Record, VersionNumber
-from trainer import stable, uploads
 from trainer.config import PRESETS
+from trainer.data import uploads
+from trainer.data.folders import Folders
+from trainer.data.reading import File
 from trainer.errors import DataError, ParentError
-from trainer.folders import Folders
-from trainer.reading import File
+from trainer.version import stable
 
 MINIMUM_NEW = 10
 """New training examples below which a fine-tune has nothing to learn from, and so has a new class."""

@@ -19,15 +19,16 @@ from contract import layout
 from contract.card import Lineage, ModelCard
 from contract.evaluation import Evaluation
 from contract.training import TrainingSpec
-from trainer import data, stable, uploads
 from trainer.candidate import make_candidate
+from trainer.data import loading, uploads
+from trainer.data.folders import Folders
 from trainer.errors import DataError, ParentError, TrainerError
-from trainer.folders import Folders
 from trainer.planning import Plan
 from trainer.progress import Reporter
 from trainer.run import fitted_candidate
-from trainer.served import SavedVersion, read_card
 from trainer.spec import new_run_id
+from trainer.version import stable
+from trainer.version.served import SavedVersion, read_card
 
 MINIMUM_AGREEMENT = 0.99
 """Of labels on the test pictures, where the weights are not the same bit by bit: other processors round
@@ -130,7 +131,7 @@ def _have_same_weights(first: Path, again: Path) -> bool:
 
 
 def _label_agreement(first: Path, again: Path, card: ModelCard, root: Path) -> float:
-    examples, _ = data.load_test(root, card.labels, card.image)
+    examples, _ = loading.load_test(root, card.labels, card.image)
     if not len(examples):
         raise DataError(f"{root} holds no test pictures to compare the versions on")
     answers = [SavedVersion(folder).probabilities(examples.images).argmax(1) for folder in (first, again)]

@@ -20,15 +20,18 @@ from contract import layout
 from contract.card import ModelCard
 from contract.training import Problem, ProgressEvent, RunState, TrainingResult, TrainingSpec
 from contract.values import now
-from trainer import data, model, networks, tuning
+from trainer import networks
 from trainer.candidate import Fitted, make_candidate
 from trainer.config import recipe_for
+from trainer.data import loading
 from trainer.errors import BusyError, CancelledError, TrainerError
-from trainer.fit import EpochReport, Fit, Hooks, StepReport
+from trainer.fitting.fit import EpochReport, Fit, Hooks, StepReport
 from trainer.hardware import begin, training_devices
+from trainer.network import model
 from trainer.planning import Plan, plan_of
 from trainer.progress import Reporter
 from trainer.spec import read_spec
+from trainer.tuning import fine_tune
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +138,8 @@ def fitted_candidate(spec: TrainingSpec, paths: layout.RunPaths, reporter: Repor
     reporter.event(ProgressEvent(phase="load", message=plan.reason))
     if plan.method == "full":
         return _fit(spec, plan, _load(spec, plan, reporter), paths, reporter)
-    mixture = tuning.load(spec, plan, reporter)
-    tuned = tuning.fit(spec, plan, mixture, paths, partial(_hooks, reporter))
+    mixture = fine_tune.load(spec, plan, reporter)
+    tuned = fine_tune.fit(spec, plan, mixture, paths, partial(_hooks, reporter))
     return Fitted(
         spec,
         plan,
@@ -149,9 +152,9 @@ def fitted_candidate(spec: TrainingSpec, paths: layout.RunPaths, reporter: Repor
     )
 
 
-def _load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> data.TrainingData:
+def _load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> loading.TrainingData:
     counter, image = reporter.counter("reading pictures"), networks.image_for(spec)
-    loaded = data.load_training(Path(spec.data), image, progress=counter, keep=plan.keeps)
+    loaded = loading.load_training(Path(spec.data), image, progress=counter, keep=plan.keeps)
     message = (
         f"{len(loaded.train)} training and {len(loaded.validation)} validation pictures, "
         f"{len(loaded.labels)} classes, {loaded.image.width}×{loaded.image.height}"
@@ -164,7 +167,7 @@ def _load(spec: TrainingSpec, plan: Plan, reporter: Reporter) -> data.TrainingDa
 
 
 def _fit(
-    spec: TrainingSpec, plan: Plan, loaded: data.TrainingData, paths: layout.RunPaths, reporter: Reporter
+    spec: TrainingSpec, plan: Plan, loaded: loading.TrainingData, paths: layout.RunPaths, reporter: Reporter
 ) -> Fitted:
     recipe = recipe_for(spec)
     architecture = model.Architecture(

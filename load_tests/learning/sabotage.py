@@ -13,7 +13,7 @@ from typing import Any
 
 def nan() -> None:
     """A weight that is no number, before the first step."""
-    growing: Any = import_module("trainer.growing")
+    growing: Any = import_module("trainer.tuning.growing")
     grown = growing.grown
 
     def broken(*arguments: Any) -> Any:
@@ -28,7 +28,7 @@ def nan() -> None:
 def normalisation() -> None:
     """Trained as it should be, exported as if pictures were normalised already."""
     candidate: Any = import_module("trainer.candidate")
-    model: Any = import_module("trainer.model")
+    model: Any = import_module("trainer.network.model")
     export = candidate.export
 
     def wrong(*arguments: Any) -> None:

@@ -181,7 +181,7 @@ def test_an_embedding_is_what_was_exported(stack: RunningStack, version: Path) -
     first, second = (one["embedding"] for one in json.loads(told)["predictions"])
     code = (
         "import json, sys, pathlib, numpy, tensorflow as tf; from contract import images; "
-        "from trainer.served import read_card; folder, picture = map(pathlib.Path, sys.argv[1:]); "
+        "from trainer.version.served import read_card; folder, picture = map(pathlib.Path, sys.argv[1:]); "
         "image = read_card(folder).image; pixels = images.decode(picture.read_bytes(), image, 10**8); "
         "batch = numpy.frombuffer(pixels, numpy.uint8).reshape(1, image.height, image.width, 3); "
         "served = tf.saved_model.load(str(folder)).signatures['serving_embedding']; "

@@ -51,7 +51,7 @@ def _version(tmp_path: Path, number: int = 1) -> tuple[Path, ModelCard]:
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_keras_file_becomes_a_version(adopt: Any, tmp_path: Path, labelled: Path, suffix: str) -> None:
     """Both signatures answer with the labels' probabilities, and the card states what was measured."""
-    from trainer.served import SavedVersion
+    from trainer.version.served import SavedVersion
 
     code, output = adopt(foreign.save_keras(tmp_path / f"theirs{suffix}"))
     assert code == 0, output
@@ -93,7 +93,7 @@ def test_a_saved_model_with_channels_first(
     adopt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_large: bool
 ) -> None:
     """Another layout, scaling, signature and a second output; large weights stay variables."""
-    from trainer import export
+    from trainer.version import export
 
     if is_large:
         monkeypatch.setattr(export, "MAX_CONSTANT_BYTES", 8)

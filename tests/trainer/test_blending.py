@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trainer.blending import HALVINGS, NEAREST, blend
+from trainer.tuning.blending import HALVINGS, NEAREST, blend
 
 pytestmark = pytest.mark.tensorflow
 

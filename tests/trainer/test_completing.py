@@ -11,10 +11,13 @@ import pytest
 from conftest import Workshop
 
 from contract import layout
-from trainer import completing, data, export, model
+from trainer import completing
+from trainer.data import loading
 from trainer.errors import TrainerError
-from trainer.reference_requests import REFERENCES
-from trainer.served import SavedVersion, read_card
+from trainer.network import model
+from trainer.version import export
+from trainer.version.reference_requests import REFERENCES
+from trainer.version.served import SavedVersion, read_card
 
 pytestmark = pytest.mark.tensorflow
 
@@ -58,7 +61,7 @@ def older(finished: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_older_version_gets_embeddings_and_the_same_answers(finished: Workshop, older: Path) -> None:
     """The signature and the card's line are there, the probabilities are the same, nothing else is left."""
-    pictures = data.load_test(finished.data, read_card(older).labels, read_card(older).image)[0].images
+    pictures = loading.load_test(finished.data, read_card(older).labels, read_card(older).image)[0].images
     before = SavedVersion(older).probabilities(pictures)
     assert SavedVersion(older).embedding_mean(pictures) is None
     completing.complete(older, finished.data)

@@ -24,7 +24,7 @@ def test_a_version_answers_with_what_its_head_sees(finished: Workshop) -> None:
     import keras
     import tensorflow as tf
 
-    from trainer.served import read_card
+    from trainer.version.served import read_card
 
     folder = finished.model.version(1)
     signatures = tf.saved_model.load(str(folder)).signatures
@@ -48,7 +48,7 @@ def test_the_weights_are_stored_once(finished: Workshop) -> None:
     """However many signatures there are."""
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    from trainer.served import read_card
+    from trainer.version.served import read_card
 
     folder = finished.model.version(1)
     saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
@@ -92,7 +92,7 @@ def test_what_the_last_dense_layer_takes_is_found(
     """In networks built one way or the other, also when they come from a file; the outputs stay."""
     import keras
 
-    from trainer.embedding import with_embedding
+    from trainer.network.embedding import with_embedding
 
     network = make()
     pictures = _pictures(4, 8).astype(np.float32)
@@ -136,8 +136,8 @@ def test_without_such_a_vector_there_is_no_embedding(make: Callable[[], Any], tm
     import tensorflow as tf
 
     from contract.image_spec import ImageSpec
-    from trainer.export import Exported, save_network
-    from trainer.model import architecture_of
+    from trainer.network.model import architecture_of
+    from trainer.version.export import Exported, save_network
 
     network = make()
     exported = Exported("any", network, architecture_of(network), ImageSpec(height=8, width=8), 1.0)
@@ -151,8 +151,8 @@ def test_weights_beside_the_graph_serve_too(tmp_path: Path, monkeypatch: pytest.
     import tensorflow as tf
 
     from contract.image_spec import ImageSpec
-    from trainer import export
-    from trainer.model import architecture_of
+    from trainer.network.model import architecture_of
+    from trainer.version import export
 
     monkeypatch.setattr(export, "MAX_CONSTANT_BYTES", 0)
     network = _around_another()

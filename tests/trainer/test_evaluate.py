@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contract.evaluation import Evaluation
-from trainer.evaluate import (
+from trainer.evaluation.evaluate import (
     CALIBRATION_BINS,
     TEMPERATURE_BOUNDS,
     evaluate,

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.tensorflow
 def _fit(data: Any, checkpoints: Path, hooks: Any = None, **changes: Any) -> Any:
     import keras
 
-    from trainer import model
     from trainer.config import PRESETS
-    from trainer.fit import Fit, Hooks
+    from trainer.fitting.fit import Fit, Hooks
+    from trainer.network import model
 
     recipe = replace(PRESETS["tiny"], widths=(8, 8, 8), **changes)
     mean, deviation = model.channel_statistics(data.train.images)
@@ -31,7 +31,7 @@ def _fit(data: Any, checkpoints: Path, hooks: Any = None, **changes: Any) -> Any
 @pytest.fixture(scope="module")
 def data(drawn_data: Path) -> Any:
     """The drawn dataset, decoded."""
-    from trainer.data import load_training
+    from trainer.data.loading import load_training
 
     return load_training(drawn_data)
 
@@ -42,7 +42,7 @@ class _StopError(Exception):
 
 def test_an_interrupted_fit_ends_where_an_uninterrupted_one_does(data: Any, tmp_path: Path) -> None:
     """Stopped in the middle of an epoch and resumed, the weights are those of a fit that ran through."""
-    from trainer.fit import Hooks
+    from trainer.fitting.fit import Hooks
 
     straight = _fit(data, tmp_path / "straight", epochs=4)
     straight.run()
@@ -65,7 +65,7 @@ def test_an_interrupted_fit_ends_where_an_uninterrupted_one_does(data: Any, tmp_
 
 def test_the_fit_learns_and_keeps_its_best_weights(data: Any, tmp_path: Path) -> None:
     """After the fit the network scores what its best epoch scored."""
-    from trainer.fit import Hooks
+    from trainer.fitting.fit import Hooks
 
     reports: list[Any] = []
     fit = _fit(data, tmp_path, Hooks(on_epoch=reports.append), epochs=6)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from contract.gate import GateRule
-from trainer.gate import Evidence, Measured, decide, first_version
-from trainer.noninferiority import Paired
+from trainer.gate.checks import Evidence, Measured, decide, first_version
+from trainer.gate.noninferiority import Paired
 
 COUNT = 600
 

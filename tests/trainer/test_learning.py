@@ -12,8 +12,8 @@ from learning import YELLOW, Service
 from contract.layout import UPLOADS, is_upload, sha256_of, walk_files
 from contract.training import RunState
 from trainer.__main__ import main
-from trainer.need import LEAST_FARTHEST
-from trainer.uploads import seen_by
+from trainer.data.uploads import seen_by
+from trainer.tuning.need import LEAST_FARTHEST
 
 pytestmark = pytest.mark.tensorflow
 VIOLET = (150, 40, 160)
@@ -44,7 +44,7 @@ def test_a_fine_tune_learns_and_passes_the_gate(service: Service) -> None:
 
 def _assert_knows(service: Service, version: int, colours: dict[str, tuple[int, int, int]]) -> None:
     from contract import images
-    from trainer.served import SavedVersion
+    from trainer.version.served import SavedVersion
 
     card = service.card(version)
     served = SavedVersion(service.model.version(version))

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pytest
 
 from contract.image_spec import ImageSpec
-from trainer.data import TrainingData
-from trainer.lessons import PARENTS_SHARE, prepare
-from trainer.reading import Examples, joined
-from trainer.replay import Mixture
+from trainer.data.loading import TrainingData
+from trainer.data.reading import Examples, joined
+from trainer.tuning.lessons import PARENTS_SHARE, prepare
+from trainer.tuning.replay import Mixture
 
 pytestmark = pytest.mark.tensorflow
 SIDE = 8

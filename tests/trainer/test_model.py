@@ -26,7 +26,7 @@ def network(pixels: Any) -> Any:
     """A network whose running statistics and shifts are not the initial ones."""
     import keras
 
-    from trainer import model
+    from trainer.network import model
 
     mean, deviation = model.channel_statistics(pixels)
     architecture = model.Architecture(SIDE, SIDE, CLASSES, (8, 16, 16))
@@ -42,7 +42,7 @@ def network(pixels: Any) -> Any:
 
 def test_folding_changes_no_output(network: Any, pixels: Any) -> None:
     """The network that serves answers as the one that trained, up to rounding."""
-    from trainer import model
+    from trainer.network import model
 
     folded = model.fold(network, model.Architecture(SIDE, SIDE, CLASSES, (8, 16, 16)))
     images = pixels.astype(np.float32)
@@ -65,7 +65,7 @@ def test_fused_normalisation_equals_the_plain_layer() -> None:
     """The layer that trains computes what the layer that is saved computes, running statistics too."""
     import keras
 
-    from trainer.model import FusedBatchNormalization
+    from trainer.network.model import FusedBatchNormalization
 
     inputs = np.random.default_rng(0).normal(2, 3, (32, 5, 5, 4)).astype(np.float32)
     options: dict[str, Any] = {"momentum": 0.9, "epsilon": 1e-5, "scale": False}
@@ -83,7 +83,7 @@ def test_saved_copies_load_without_our_code(network: Any, pixels: Any, tmp_path:
     """Plain Keras opens model.keras and model.h5 and gives the same outputs."""
     import keras
 
-    from trainer import model
+    from trainer.network import model
 
     copy = model.copy_as_float32(network, model.Architecture(SIDE, SIDE, CLASSES, (8, 16, 16)))
     images = pixels.astype(np.float32)
@@ -97,7 +97,7 @@ def test_augmentation_without_room_only_mirrors(pixels: Any) -> None:
     """With no padding and no cutout, flipped pictures are exact mirror images and the others untouched."""
     import tensorflow as tf
 
-    from trainer.augment import augment
+    from trainer.fitting.augment import augment
 
     flips = np.arange(64) % 2 == 0
     result = augment(
@@ -111,7 +111,7 @@ def test_augmentation_crops_and_blanks_by_seed(pixels: Any) -> None:
     """Crops stay within the padding, one square is blanked, equal seeds give equal pictures."""
     import tensorflow as tf
 
-    from trainer.augment import augment
+    from trainer.fitting.augment import augment
 
     white = tf.fill([64, SIDE, SIDE, 3], tf.constant(255, tf.uint8))
     flips = tf.zeros([64], tf.bool)

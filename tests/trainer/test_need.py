@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.need import LEAST_FARTHEST, Recognised, beyond_chance, farthest
-from trainer.noninferiority import Booleans
+from trainer.gate.noninferiority import Booleans
+from trainer.tuning.need import LEAST_FARTHEST, Recognised, beyond_chance, farthest
 
 
 def answers(right: int, of: int) -> Booleans:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.noninferiority import Paired, upper_bound
+from trainer.gate.noninferiority import Paired, upper_bound
 
 
 def paired(count: int, lost: int, won: int) -> Paired:

@@ -11,7 +11,7 @@ from contract.evaluation import Evaluation
 from contract.image_spec import ImageSpec
 from contract.images import decode
 from contract.training import ProgressEvent
-from trainer.evaluate import evaluate
+from trainer.evaluation.evaluate import evaluate
 from trainer.plots import curves_of, training_curves, write_plots
 
 ALL = ["confusion_matrix.png", "per_class.png", "reliability.png", "roc.png", "training_curves.png"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from contract.reference import CONFIDENCE_BINS, SAMPLE_ROWS
-from trainer.reading import Examples
-from trainer.reference import profile_of
+from trainer.data.reading import Examples
+from trainer.version.reference import profile_of
 
 pytestmark = pytest.mark.tensorflow
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from contract.image_spec import ImageSpec
-from trainer import reference_requests as references
-from trainer.served import SavedVersion
+from trainer.version import reference_requests as references
+from trainer.version.served import SavedVersion
 
 pytestmark = pytest.mark.tensorflow
 

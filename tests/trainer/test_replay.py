@@ -11,11 +11,11 @@ from learning import MODEL, Service
 from contract.image_spec import ImageSpec
 from contract.layout import is_upload
 from contract.training import ReplayRule
-from trainer import uploads
+from trainer.data import uploads
+from trainer.data.folders import Folders
 from trainer.errors import DataError
-from trainer.folders import Folders
 from trainer.planning import Plan
-from trainer.replay import Mixture, load_mixture
+from trainer.tuning.replay import Mixture, load_mixture
 
 IMAGE = ImageSpec(height=24, width=24)
 RULE = ReplayRule(per_new=2, minimum=0, maximum=60)

@@ -64,8 +64,8 @@ def test_the_card_states_what_the_version_is(finished: Workshop) -> None:
 
 def test_the_saved_model_answers_with_probabilities(finished: Workshop) -> None:
     """Both signatures give rows that sum to 1, and agree on pictures of the model's size."""
-    from trainer.data import load_test
-    from trainer.served import SavedVersion, read_card
+    from trainer.data.loading import load_test
+    from trainer.version.served import SavedVersion, read_card
 
     folder = finished.model.version(1)
     card = read_card(folder)
@@ -81,7 +81,7 @@ def test_a_session_loads_the_saved_model(finished: Workshop) -> None:
     """TensorFlow Serving restores versions in a session: there the answers are the same."""
     import tensorflow as tf
 
-    from trainer.served import SavedVersion
+    from trainer.version.served import SavedVersion
 
     folder = finished.model.version(1)
     images = np.random.default_rng(0).integers(0, 256, (5, 24, 24, 3), np.uint8)
@@ -103,7 +103,7 @@ def test_encoded_pictures_of_other_sizes_are_cropped_and_resized(finished: Works
 
     from contract import images
     from contract.image_spec import ImageSpec
-    from trainer.export import decode_in_graph
+    from trainer.version.export import decode_in_graph
 
     ramp = np.linspace(0, 255, 200).astype(np.uint8)
     pixels = np.stack(
@@ -122,7 +122,7 @@ def test_warmup_records_are_predict_requests_for_each_batch_size(finished: Works
     import tensorflow as tf
 
     from contract.tfserving_api import PredictionLog, shape_of
-    from trainer.export import ALLOWED_BATCH_SIZES, WARMUP
+    from trainer.version.export import ALLOWED_BATCH_SIZES, WARMUP
 
     records = tf.data.TFRecordDataset(str(finished.model.version(1) / WARMUP))
     logs = [PredictionLog.FromString(record.numpy()) for record in records]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
 
-from trainer.shift import estimate
+from trainer.tuning.shift import estimate
 
 Pictures = npt.NDArray[np.uint8]
 SIDE = 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.served import FloatArray
-from trainer.smoothed import smoothed_accuracy
+from trainer.arrays import FloatArray
+from trainer.tuning.smoothed import smoothed_accuracy
 
 PICTURES, CLASSES = 20_000, 10
 

@@ -32,9 +32,9 @@ def _taught(
 ) -> float:
     """By how much the weights of `student` move in a step that shows `shown`; `teacher` sees `pictures`."""
     from trainer.config import Recipe
-    from trainer.devices import Devices
-    from trainer.teaching import Teaching
-    from trainer.training_step import TrainingStep
+    from trainer.fitting.devices import Devices
+    from trainer.fitting.teaching import Teaching
+    from trainer.fitting.training_step import TrainingStep
 
     every = np.concatenate([pictures, pictures if shown is None else shown])
     labels = np.full((len(every), 3), 1 / 3, np.float32)
@@ -73,7 +73,7 @@ def test_of_a_class_that_the_parent_does_not_know_it_gives_nothing(pictures: npt
     """Its answer covers its own classes; the label's share is added."""
     import tensorflow as tf
 
-    from trainer.teaching import Teaching
+    from trainer.fitting.teaching import Teaching
 
     labels = np.tile(np.array([0, 0, 1], np.float32), (COUNT, 1))
     shares = np.full(COUNT, 0.75, np.float32)

@@ -60,8 +60,8 @@ def test_a_run_trains_a_head_and_leaves_the_backbone(workshop: Workshop) -> None
 def test_any_size_and_number_of_classes(tmp_path: Path, side: int, classes: int, is_map: bool) -> None:
     """Pictures of another size than the backbone's are resized in the graph; the head starts as its probe."""
     from contract.image_spec import ImageSpec
-    from trainer.scaling import scaling_of
-    from trainer.transfer import build, open_backbone
+    from trainer.network.scaling import scaling_of
+    from trainer.network.transfer import build, open_backbone
 
     backbone = open_backbone(
         _save_backbone(tmp_path / "theirs.keras", 32, is_map=is_map), scaling_of("caffe")
@@ -82,8 +82,8 @@ def test_any_size_and_number_of_classes(tmp_path: Path, side: int, classes: int,
 def test_the_pictures_have_the_backbones_size(tmp_path: Path) -> None:
     """A backbone of one size decides it, unless the spec does; one of any size leaves it to the data."""
     from contract.image_spec import ImageSpec
-    from trainer.scaling import scaling_of
-    from trainer.transfer import open_backbone
+    from trainer.network.scaling import scaling_of
+    from trainer.network.transfer import open_backbone
 
     asked = ImageSpec(height=10, width=12)
     fixed, free = (
@@ -98,8 +98,8 @@ def test_the_pictures_have_the_backbones_size(tmp_path: Path) -> None:
 def test_a_layer_can_be_named(tmp_path: Path) -> None:
     """The features are then that layer's outputs; a name that is none is answered with some that are."""
     from trainer.errors import TrainerError
-    from trainer.scaling import scaling_of
-    from trainer.transfer import open_backbone
+    from trainer.network.scaling import scaling_of
+    from trainer.network.transfer import open_backbone
 
     path = _save_backbone(tmp_path / "theirs.keras", 32, is_map=False)
     backbone = open_backbone(path, scaling_of("unit"), "relu")

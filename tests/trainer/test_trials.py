@@ -48,7 +48,7 @@ def test_changes_of_a_recipe_are_checked() -> None:
 
 def test_operations_are_counted() -> None:
     """The bundled model's network has the 236 million that its documentation states."""
-    from trainer.model import Architecture
+    from trainer.network.model import Architecture
     from trainer.trials.recipe import mega_operations
 
     assert round(mega_operations(Architecture(32, 32, 10, (64, 256, 256)))) == 236

@@ -17,12 +17,12 @@ import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-from trainer import model  # noqa: E402 – the devices must stand first
 from trainer.config import PRESETS  # noqa: E402
-from trainer.data import load_training  # noqa: E402
-from trainer.devices import Devices  # noqa: E402
-from trainer.fit import Fit  # noqa: E402
-from trainer.teaching import Teaching  # noqa: E402
+from trainer.data.loading import load_training  # noqa: E402
+from trainer.fitting.devices import Devices  # noqa: E402
+from trainer.fitting.fit import Fit  # noqa: E402
+from trainer.fitting.teaching import Teaching  # noqa: E402
+from trainer.network import model  # noqa: E402 – the devices must stand first
 
 devices = Devices(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 data = load_training(Path(sys.argv[1]))

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
+from trainer.arrays import FloatArray
 from trainer.errors import TrainerError
-from trainer.evaluate import ROW_SUM_TOLERANCE
-from trainer.served import BATCH, FloatArray
+from trainer.evaluation.evaluate import ROW_SUM_TOLERANCE
+from trainer.version.served import BATCH
 
 Kind = Literal["logits", "probabilities"]
 KINDS = get_args(Kind)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from contract.image_spec import Fit, Resampling
-from trainer.scaling import SCALING_HELP
+from trainer.network.scaling import SCALING_HELP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

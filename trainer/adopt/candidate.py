@@ -16,18 +16,20 @@ import tensorflow as tf
 from contract import layout
 from contract.card import DatasetProfile, ModelCard, SkippedFile
 from contract.evaluation import Evaluation
-from trainer import data, plots
+from trainer import plots
 from trainer.adopt.answers import Answers, Kind, answers_of, check_scaling, outputs_of
 from trainer.adopt.pictures import Pictures
-from trainer.adopt.source import Source
+from trainer.arrays import FloatArray
 from trainer.candidate import PLOTS, software
-from trainer.encoded import agreement_event, compare_decoders
+from trainer.data import loading
 from trainer.errors import DataError
-from trainer.evaluate import evaluate, fit_temperature
-from trainer.export import ALLOWED_BATCH_SIZES, WARMUP, save_signatures, write_warmup
-from trainer.reference import profile_of
-from trainer.scaling import SCALINGS, Scaling
-from trainer.served import FloatArray, SavedVersion
+from trainer.evaluation.encoded import agreement_event, compare_decoders
+from trainer.evaluation.evaluate import evaluate, fit_temperature
+from trainer.network.scaling import SCALINGS, Scaling
+from trainer.network.source import Source
+from trainer.version.export import ALLOWED_BATCH_SIZES, WARMUP, save_signatures, write_warmup
+from trainer.version.reference import profile_of
+from trainer.version.served import SavedVersion
 
 CALIBRATION_SHARE = 0.2
 """Of the labelled pictures; the others give the metrics."""
@@ -65,8 +67,8 @@ class Labelled:
     """The pictures that it is judged by."""
 
     root: Path
-    calibration: data.Examples
-    test: data.Examples
+    calibration: loading.Examples
+    test: loading.Examples
     skipped: list[SkippedFile]
 
 
@@ -81,7 +83,7 @@ def load_labelled(root: Path, adoption: Adoption) -> Labelled:
             f"{folder}: the folders {strange[:5]} are none of the {len(labels)} labels; rename them"
         )
     everything = layout.SplitShares(validation=0.0, test=1.0)
-    examples, skipped = data.load_test(root, labels, adoption.pictures.image, shares=everything)
+    examples, skipped = loading.load_test(root, labels, adoption.pictures.image, shares=everything)
     shares = layout.SplitShares(validation=CALIBRATION_SHARE, test=0.0)
     is_calibration = np.array([layout.split_of(d, shares) == "validation" for d in examples.digests], bool)
     parts = _chosen(examples, is_calibration), _chosen(examples, ~is_calibration)
@@ -92,9 +94,9 @@ def load_labelled(root: Path, adoption: Adoption) -> Labelled:
     return Labelled(root, *parts, skipped)
 
 
-def _chosen(examples: data.Examples, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> data.Examples:
+def _chosen(examples: loading.Examples, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> loading.Examples:
     rows = np.flatnonzero(mask).tolist()
-    return data.Examples(
+    return loading.Examples(
         images=examples.images[mask],
         truth=examples.truth[mask],
         paths=[examples.paths[row] for row in rows],
@@ -128,7 +130,7 @@ def write_candidate(adoption: Adoption, labelled: Labelled, folder: Path, say: S
     return card
 
 
-def _check_scaling(adoption: Adoption, answers: Answers, examples: data.Examples) -> None:
+def _check_scaling(adoption: Adoption, answers: Answers, examples: loading.Examples) -> None:
     if adoption.pictures.dtype.is_integer:
         return
     images, truth = examples.images[:SCALING_EXAMPLES], examples.truth[:SCALING_EXAMPLES]
@@ -182,7 +184,7 @@ def _judge(
 
 
 def _evaluate(
-    split: str, examples: data.Examples, adoption: Adoption, served: SavedVersion
+    split: str, examples: loading.Examples, adoption: Adoption, served: SavedVersion
 ) -> tuple[Evaluation, FloatArray]:
     probabilities = served.probabilities(examples.images)
     return evaluate(split, adoption.labels, examples.truth, probabilities), probabilities
@@ -191,7 +193,7 @@ def _evaluate(
 def _profile(adoption: Adoption, labelled: Labelled) -> DatasetProfile:
     """Nothing was trained here, so the split `train` is empty."""
     nothing = _chosen(labelled.test, np.zeros(len(labelled.test), bool))
-    seen = data.TrainingData(
+    seen = loading.TrainingData(
         labelled.root, adoption.labels, adoption.pictures.image, nothing, labelled.calibration
     )
-    return data.profile(seen, labelled.test, labelled.skipped)
+    return loading.profile(seen, labelled.test, labelled.skipped)

@@ -19,9 +19,9 @@ from contract.values import Name
 from trainer.adopt.candidate import Adoption, load_labelled, write_candidate
 from trainer.adopt.labels import read_labels
 from trainer.adopt.pictures import Wanted, pictures_of
-from trainer.adopt.source import digest_of, open_source
 from trainer.errors import TrainerError
-from trainer.scaling import scaling_of
+from trainer.network.scaling import scaling_of
+from trainer.network.source import digest_of, open_source
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from contract.image_spec import Fit, ImageSpec, Resampling
-from trainer.adopt.source import Source
 from trainer.errors import TrainerError
-from trainer.scaling import Scaling
+from trainer.network.scaling import Scaling
+from trainer.network.source import Source
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """An evaluation and a fit as pictures: small PNG files that lie beside a version's card.
 
 Everything is drawn with matplotlib's objects, without pyplot's global figures, so that no display is
-needed and any one thread at a time may draw. The figures are those of trainer.evaluate's records; only
-the ROC curves need the probabilities.
+needed and any one thread at a time may draw. The figures are those of trainer.evaluation's records; only the
+ROC curves need the probabilities.
 """
 
 from __future__ import annotations

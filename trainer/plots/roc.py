@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from contract.evaluation import Evaluation
-from trainer.evaluate import check_probabilities
+from trainer.evaluation.evaluate import check_probabilities
 from trainer.plots.style import COLOURS, GREY, short, subject, title_of
 
 COLOURED_CLASSES = 10

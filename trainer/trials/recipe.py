@@ -12,11 +12,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from trainer import data, model
 from trainer.config import PRESETS, Recipe
+from trainer.data import loading
 from trainer.errors import TrainerError
-from trainer.fit import EpochReport, Fit, Hooks
+from trainer.fitting.fit import EpochReport, Fit, Hooks
 from trainer.hardware import begin, training_devices, training_precision
+from trainer.network import model
 from trainer.networks import WHITENING_EXAMPLES
 
 VARIANTS: dict[str, Recipe] = {
@@ -44,7 +45,7 @@ def mega_operations(architecture: model.Architecture) -> float:
 
 
 def try_recipe(
-    recipe: Recipe, pictures: data.TrainingData, seed: int, folder: Path, *, is_deterministic: bool = False
+    recipe: Recipe, pictures: loading.TrainingData, seed: int, folder: Path, *, is_deterministic: bool = False
 ) -> list[EpochReport]:
     """Train as a run does, with checkpoints in `folder`; how each epoch went."""
     begin(seed, is_deterministic=is_deterministic)
@@ -103,7 +104,7 @@ def main() -> None:
     flags = parser.parse_args()
     try:
         recipe = replace(changed(VARIANTS[flags.variant], flags.set), epochs=flags.epochs)
-        pictures = data.load_training(flags.data)
+        pictures = loading.load_training(flags.data)
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="rekindle-trial-") as folder:
             reports = try_recipe(recipe, pictures, flags.seed, Path(folder))

@@ -1,0 +1,1 @@
+"""Figures of a version on labelled pictures."""

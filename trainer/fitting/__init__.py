@@ -1,0 +1,1 @@
+"""Training itself: steps, augmentation, checkpoints, devices. It knows nothing of versions."""

@@ -1,0 +1,1 @@
+"""The network: ours, or a frozen one of others with a head of ours; what it takes and gives."""
