@@ -201,7 +201,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     unseen, _ = read(options.unseen)
     fitted = fitting.fit(runs, source["settings"]["cpus"])
     seen_checks = fitting.checks(fitted, comparison.summarise(runs))
-    checks = fitting.checks(fitted, comparison.summarise(unseen))
+    unseen_lines = comparison.summarise(unseen)
+    checks = fitting.checks(fitted, unseen_lines)
     throughput, p99 = fitting.worst(checks)
     asked = slower(replace(fitted, cpus=min(1.0, options.cpus)), throughput)
     costs = costs_of(runs, 64)
@@ -216,7 +217,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "replica": asdict(fitted),
         "costs": asdict(costs),
         "fitted": [check.as_row() for check in seen_checks],
-        "unseen": [check.as_row() for check in checks],
+        "unseen": [
+            check.as_row() | fitting.at_measured_cost(fitted, line)
+            for check, line in zip(checks, unseen_lines, strict=True)
+        ],
         "worst_error": {"throughput": round(throughput, 4), "p99": round(p99, 4)},
         "asked": {"cpus": asked.cpus, "p99_ms": options.p99, "capacity": round(asked.images_per_second, 1)},
         "hpa_target": round(target, 1),

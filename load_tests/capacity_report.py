@@ -16,8 +16,9 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"{1000 * replica['each_seconds']:.3f} n ms of CPU (varying by {replica['variation']:.0%}); "
         f"an answer takes {1000 * replica['elsewhere_seconds']:.0f} ms elsewhere.",
         "",
-        "| unseen load | images/s | modelled | error | p99 ms | modelled | error |",
-        "|---|---|---|---|---|---|---|",
+        "| unseen load | images/s | modelled | error | p99 ms | modelled | error "
+        "| a call's CPU by the model's | p99 with that | error |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(_check_line(check) for check in found["unseen"]),
         "",
         f"Largest errors on unseen runs: throughput {error['throughput']:.1%} "
@@ -45,6 +46,9 @@ def _check_line(check: dict[str, Any]) -> str:
         f"{check['measured_p99_ms']:.0f}",
         f"{check['modelled_p99_ms']:.0f}",
         f"{check['p99_error']:+.1%}",
+        f"{check['call_cost']:.2f}",
+        f"{check['p99_at_cost_ms']:.0f}",
+        f"{check['p99_error_at_cost']:+.1%}",
     ]
     return f"| {' | '.join(cells)} |"
 

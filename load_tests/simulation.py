@@ -41,7 +41,7 @@ class Replica:
     in_flight: int = 2
     max_batch: int = 64
 
-    def call_seconds(self, images: int) -> float:
+    def call_seconds(self, images: float) -> float:
         """Of CPU, in the mean."""
         return self.fixed_seconds + self.each_seconds * images
 

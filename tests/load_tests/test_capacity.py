@@ -101,6 +101,15 @@ def test_the_fit_finds_the_replica_again(runs: list[Run]) -> None:
     assert p99 < 0.25
 
 
+def test_a_call_that_cost_less_explains_a_shorter_p99() -> None:
+    """A model whose calls are a quarter too dear says so, and its queue is right with what they cost."""
+    (line,) = comparison.summarise([run(2, 100)])
+    dear = replace(LIMITED, fixed_seconds=0.0025, each_seconds=0.00125)
+    said = fitting.at_measured_cost(dear, line)
+    assert said["call_cost"] == pytest.approx(0.8, rel=0.03)
+    assert abs(said["p99_error_at_cost"]) < 0.1 < fitting.checks(dear, [line])[0].p99_error
+
+
 def test_runs_of_one_batch_size_cannot_be_fitted(runs: list[Run]) -> None:
     """Nothing can be said of the cost of one more image."""
     with pytest.raises(ValueError, match="all runs have batches of one size"):
