@@ -1,6 +1,6 @@
 """How many replicas are enough, for what, and what breaks next: `make capacity`.
 
-Fits a queueing model with batching (load_tests.simulation) to the runs of `make load-test`, closed loads and
+Fits a queueing model with batching (load_tests.queueing) to the runs of `make load-test`, closed loads and
 open ones (the small calls of an idle replica cost more an image than any closed load shows), holds it against
 runs that it has not seen, states its error, and answers: replicas for X images a second at p99 ≤ Y, the
 target value of an autoscaler on the arrival rate, and a table to 10,000 images a second with the CPUs, pods
@@ -21,10 +21,12 @@ from statistics import fmean, median
 from typing import Any
 
 from contract.layout import write_atomically
-from load_tests import comparison, fitting, pictures, simulation
-from load_tests.capacity_report import GOAL_P99_ERROR, GOAL_THROUGHPUT_ERROR, lines
-from load_tests.plan import Run
-from load_tests.simulation import Replica
+from load_tests.callers import pictures
+from load_tests.comparing import comparison
+from load_tests.comparing.plan import Run
+from load_tests.queueing import fitting, simulation
+from load_tests.queueing.report import GOAL_P99_ERROR, GOAL_THROUGHPUT_ERROR, lines
+from load_tests.queueing.simulation import Replica
 
 RATES = (10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0)
 BUSY = 0.7

@@ -3,7 +3,7 @@
 Each replica has the same small share of the CPU, so that neither the gateway nor the load generator is what
 is measured; their CPU time is part of the result. Every round takes the points in another order. Ctrl-C
 stops, the same command goes on (`--minutes 4` stops by itself). What is written and said is
-load_tests.comparison_files' business.
+load_tests.comparing.files' business.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from load_tests import comparison_files, generator, samples
-from load_tests.faults.metrics import sample
-from load_tests.fleet import Fleet, Gateway, QuietConsole, fleet
-from load_tests.generator import CPU_NAME, GeneratorError, Load, Outcome
-from load_tests.peers.report import hardware
-from load_tests.plan import Diary, Plan, Point, Run
+from load_tests.callers import generator, samples
+from load_tests.callers.generator import CPU_NAME, GeneratorError, Load, Outcome
+from load_tests.callers.metrics import sample
+from load_tests.comparing import files
+from load_tests.comparing.plan import Diary, Plan, Point, Run
+from load_tests.processes.fleet import Fleet, Gateway, QuietConsole, fleet
+from load_tests.processes.machine import hardware
 from rekindle.supervisor import ChildFailedError, StopRequestedError
 
 SOURCES = 10
@@ -153,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if any(plan.left()):
         console.say(f"{len(plan.done)} of {plan.total} runs are done; the same command goes on.")
         return 3
-    for written in comparison_files.write(options.output, plan, machine, options.note):
+    for written in files.write(options.output, plan, machine, options.note):
         console.say(f"wrote {written}")
     return 0
 

@@ -16,8 +16,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from load_tests.cpu_times import resident_megabytes
-from load_tests.stack_under_test import running_stack
+from load_tests.processes.cpu_times import resident_megabytes
+from load_tests.processes.stack import running_stack
 
 FORBIDDEN = ("tensorflow", "keras", "numpy")
 IMPORTS = 7

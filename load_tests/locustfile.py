@@ -25,7 +25,7 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import WorkerRunner
 
-from load_tests import answers, forms, pictures, samples
+from load_tests.callers import answers, forms, pictures, samples
 
 MIX = "predict-raw=10,predict-form=8,predict-many=1,history=0.5,feedback=0.5"
 AT_ONCE = 2000

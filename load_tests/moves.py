@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from contract.layout import ModelPaths, publish
-from load_tests import generator
-from load_tests.generator import Load, Outcome
-from load_tests.samples import Sample, latencies
-from load_tests.stack_under_test import RunningStack, running_stack
+from load_tests.callers import generator
+from load_tests.callers.generator import Load, Outcome
+from load_tests.callers.samples import Sample, latencies
+from load_tests.processes.stack import RunningStack, running_stack
 
 STEADY_SECONDS = 12.0
 AFTER_SECONDS = 5.0

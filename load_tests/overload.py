@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from load_tests import generator, samples
-from load_tests.fleet import Gateway, QuietConsole, fleet
-from load_tests.generator import Load, Outcome
-from load_tests.samples import Sample, latencies
+from load_tests.callers import generator, samples
+from load_tests.callers.generator import Load, Outcome
+from load_tests.callers.samples import Sample, latencies
+from load_tests.processes.fleet import Gateway, QuietConsole, fleet
 
 REFUSALS = (429, 503)
 GOAL_GOODPUT = 0.9

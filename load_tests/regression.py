@@ -26,9 +26,9 @@ import httpx
 
 from contract.card import ModelCard
 from contract.layout import ModelPaths
-from load_tests import forms, pictures
-from load_tests.cpu_times import cpu_seconds
+from load_tests.callers import forms, pictures
 from load_tests.model_server.child import echo
+from load_tests.processes.cpu_times import cpu_seconds
 from rekindle.loopback import HOST, free_ports, get
 from rekindle.topology import Stack
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from locust import LoadTestShape, events
 from locust.argument_parser import LocustArgumentParser
 
-from load_tests.waves import SHAPES, users_at
+from load_tests.callers.waves import SHAPES, users_at
 
 DEFAULT_SECONDS = 300.0
 

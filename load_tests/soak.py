@@ -21,11 +21,11 @@ from statistics import fmean
 from typing import Any
 
 from contract.layout import ModelPaths, publish
-from load_tests import generator
-from load_tests.cpu_times import resident_megabytes
-from load_tests.generator import Load
-from load_tests.samples import latencies
-from load_tests.stack_under_test import RunningStack, running_stack
+from load_tests.callers import generator
+from load_tests.callers.generator import Load
+from load_tests.callers.samples import latencies
+from load_tests.processes.cpu_times import resident_megabytes
+from load_tests.processes.stack import RunningStack, running_stack
 
 SHARE = 0.8
 SETTLING = 0.25

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.layout import ModelPaths
-from load_tests.stack_under_test import START_SECONDS
+from load_tests.processes.stack import START_SECONDS
 from load_tests.swap import Tally, predict_until, publish_again
 from rekindle.child import Command
 from rekindle.client import Client

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.layout import ModelPaths, publish
-from load_tests.stack_under_test import running_stack
+from load_tests.processes.stack import running_stack
 from rekindle.client import Client
 from rekindle.errors import RekindleError
 

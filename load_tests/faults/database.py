@@ -16,9 +16,9 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, make_url, text
 
+from load_tests.callers.metrics import sample
 from load_tests.faults.crowd import Answer, crowd, summary
-from load_tests.faults.metrics import sample
-from load_tests.postgresql import PostgreSQL, settled_port
+from load_tests.processes.postgresql import PostgreSQL, settled_port
 from rekindle.child import Command
 from rekindle.console import Console
 from rekindle.loopback import free_ports

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from load_tests.callers.metrics import sample
 from load_tests.faults.crowd import crowd, summary
-from load_tests.faults.metrics import sample
 from rekindle.child import Command
 from rekindle.console import Console
 from rekindle.loopback import HOST, free_ports, get

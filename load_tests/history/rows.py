@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 from sqlalchemy import MetaData, Table, create_engine, insert, make_url, text
 
-from load_tests.postgresql import PostgreSQL, settled_port
+from load_tests.processes.postgresql import PostgreSQL, settled_port
 from rekindle.loopback import free_ports
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from load_tests.learning.stores import Stores
-from load_tests.stack_under_test import START_SECONDS, RunningStack
+from load_tests.processes.stack import START_SECONDS, RunningStack
 from rekindle.answers.training import Run
 from rekindle.client import Client
 from rekindle.console import Console

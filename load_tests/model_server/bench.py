@@ -22,7 +22,7 @@ from typing import Any
 
 from load_tests.model_server import h2load
 from load_tests.model_server.child import Child, child, echo, request
-from load_tests.peers.report import hardware
+from load_tests.processes.machine import hardware
 
 RESULTS = Path(__file__).parent.parent / "results" / "model_server.json"
 LOADS = ((1, 1), (1, 8), (1, 32), (8, 1), (8, 8), (64, 1), (64, 2), (64, 8))

@@ -17,8 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from load_tests.control_groups import ROOT, quota
 from load_tests.model_server.child import Crowd, child, request
+from load_tests.processes.control_groups import ROOT, quota
 
 
 @dataclass(frozen=True)

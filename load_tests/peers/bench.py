@@ -24,7 +24,8 @@ from contract.layout import ModelPaths, write_atomically
 from load_tests.peers import environments, exports, report
 from load_tests.peers.contenders import CONTENDERS, PEERS, Setting
 from load_tests.peers.driving import Bench, BenchError, Plan, run
-from load_tests.peers.report import as_document, as_table, hardware, summarise
+from load_tests.peers.report import as_document, as_table, summarise
+from load_tests.processes.machine import hardware
 from rekindle.console import Console
 from rekindle.stack import PICTURE
 from rekindle.supervisor import ChildFailedError, StopRequestedError, Supervisor

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import httpx
 
-from load_tests.cpu_times import family_of, tree_megabytes
 from load_tests.peers.contenders import Body, Contender
 from load_tests.peers.report import Run
+from load_tests.processes.cpu_times import family_of, tree_megabytes
 from rekindle.child import Child, Command
 from rekindle.console import Console
 from rekindle.loopback import get

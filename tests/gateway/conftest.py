@@ -19,7 +19,7 @@ from gateway.adapters.database.connection import make_engine
 from gateway.adapters.database.migration import migrate
 from gateway.adapters.database.tables import metadata
 from gateway.settings import DatabaseSettings, Settings
-from load_tests.postgresql import PostgreSQL, binaries, settled_port
+from load_tests.processes.postgresql import PostgreSQL, binaries, settled_port
 
 
 @pytest.fixture(scope="session")

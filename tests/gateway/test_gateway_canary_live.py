@@ -22,7 +22,7 @@ from gateway.canary import tally
 from gateway.ports.canary import Evidence, Table, Trial
 from gateway.ports.moments import microseconds_now
 from gateway.ports.training import RunEnd, RunRow
-from load_tests.postgresql import PostgreSQL, binaries, settled_port
+from load_tests.processes.postgresql import PostgreSQL, binaries, settled_port
 
 pytestmark = pytest.mark.anyio
 

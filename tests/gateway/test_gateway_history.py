@@ -15,7 +15,7 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.ids import new_id
-from load_tests.postgresql import PostgreSQL
+from load_tests.processes.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 

@@ -26,7 +26,7 @@ from gateway.ports.training import RunEnd, RunRow
 from gateway.settings import DatabaseSettings
 from gateway.training.runs import microseconds_now
 from gateway.training.schedules import next_time
-from load_tests.postgresql import PostgreSQL
+from load_tests.processes.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 SCHEDULES = "/v1/schedules"

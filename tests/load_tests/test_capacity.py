@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from gateway.serving import batching
-from load_tests import capacity, comparison, fitting, simulation
-from load_tests.plan import Run
-from load_tests.simulation import Replica
+from load_tests import capacity
+from load_tests.comparing import comparison
+from load_tests.comparing.plan import Run
+from load_tests.queueing import fitting, simulation
+from load_tests.queueing.simulation import Replica
 
 REPLICA = Replica(fixed_seconds=0.002, each_seconds=0.001, variation=0.0, elsewhere_seconds=0.002)
 LIMITED = replace(REPLICA, cpus=0.2, variation=0.3)

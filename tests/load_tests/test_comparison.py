@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from load_tests import comparison, comparison_files
-from load_tests.control_groups import Group
-from load_tests.plan import Diary, Plan, Point, Run
+from load_tests.comparing import comparison, files
+from load_tests.comparing.plan import Diary, Plan, Point, Run
+from load_tests.processes.control_groups import Group
 
 SETTINGS = {"cpus": 0.2, "seconds": 10, "warm_up": 2}
 MACHINE = {"processor": "one", "cores": 2, "memory_gib": 4}
@@ -123,7 +123,7 @@ def test_open_loads_alone_are_told_by_their_rates() -> None:
 def test_the_files_of_a_comparison(tmp_path: Path) -> None:
     """JSON with every run, CSV, a plot and a report that shows both goals and machine."""
     plan = Plan([], 1, SETTINGS, done=list(RUNS))
-    written = comparison_files.write(tmp_path / "r" / "replicas.json", plan, MACHINE, "Quiet.")
+    written = files.write(tmp_path / "r" / "replicas.json", plan, MACHINE, "Quiet.")
     assert {path.name for path in written} == {f"replicas.{kind}" for kind in ("json", "csv", "md", "svg")}
     found = json.loads((tmp_path / "r" / "replicas.json").read_text())
     assert [Run(**one) for one in found["runs"]] == RUNS

@@ -9,11 +9,11 @@ import re
 import pytest
 
 from load_tests import moves, overload, regression, soak
-from load_tests.generator import Outcome
+from load_tests.callers.generator import Outcome
+from load_tests.callers.samples import Sample
 from load_tests.peers.contenders import CONTENDERS, PEERS
 from load_tests.peers.environments import SERVERS
 from load_tests.peers.report import Run, summarise
-from load_tests.samples import Sample
 
 
 def sample(at: float, wait: float, status: int = 200, retry_after: str = "") -> Sample:

@@ -12,7 +12,7 @@ from lying_gateway import MODEL, Answer, right_answer
 
 from contract import images
 from contract.image_spec import ImageSpec
-from load_tests import answers, forms, pictures
+from load_tests.callers import answers, forms, pictures
 
 A, B = (pictures.Picture(name, "image/png", name.encode(), name) for name in ("a.png", "b.png"))
 

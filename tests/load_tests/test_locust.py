@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lying_gateway import MODEL, Answer, LyingGateway, lying_gateway
 
-from load_tests import generator, samples, waves
-from load_tests.generator import Load
+from load_tests.callers import generator, samples, waves
+from load_tests.callers.generator import Load
 
 MIX = "predict-raw=3,predict-form=3,predict-many=1,history=1,feedback=2"
 

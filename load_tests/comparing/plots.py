@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from load_tests.comparison import Line
+from load_tests.comparing.comparison import Line
 
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 

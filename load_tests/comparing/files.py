@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from contract.layout import write_atomically
-from load_tests import comparison
-from load_tests.comparison import Line
-from load_tests.comparison_plots import draw
-from load_tests.peers.report import software
-from load_tests.plan import Plan, Run
+from load_tests.comparing import comparison
+from load_tests.comparing.comparison import Line
+from load_tests.comparing.plan import Plan, Run
+from load_tests.comparing.plots import draw
+from load_tests.processes.machine import software
 
 
 def write(output: Path, plan: Plan, machine: dict[str, Any], note: str) -> list[Path]:

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from load_tests import comparison, simulation
-from load_tests.comparison import Line
-from load_tests.plan import Point, Run
-from load_tests.simulation import Replica, Result
+from load_tests.comparing import comparison
+from load_tests.comparing.comparison import Line
+from load_tests.comparing.plan import Point, Run
+from load_tests.queueing import simulation
+from load_tests.queueing.simulation import Replica, Result
 
 ELSEWHERE_SECONDS = (0.0, 0.002, 0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06)
 VARIATIONS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)

@@ -1,7 +1,7 @@
 """What a comparison found, computed from its runs: medians, ratios, and whether they can be believed.
 
 Nothing here was typed in by hand: the sentences of the report are chosen by the figures. How it is drawn and
-written is load_tests.comparison_files' business.
+written is load_tests.comparing.files' business.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from load_tests.plan import Point, Run
+from load_tests.comparing.plan import Point, Run
 
 OFTEN_QUOTED = 3.8
 """The gain of three replicas over one that tutorials quote; above 3 only what is no throughput can get."""

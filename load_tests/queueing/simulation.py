@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from load_tests.samples import percentile
+from load_tests.callers.samples import percentile
 
 PERIOD = 0.1
 """Seconds in which a CPU limit is counted: Linux' default, which Docker and Kubernetes keep."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from load_tests.pictures import Picture
+from load_tests.callers.pictures import Picture
 
 TOLERANCE = 0.02
 """Of a score: batches of other sizes round otherwise, and bfloat16 rounds more."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from contract import images
 from contract.image_spec import ImageSpec
 
-DRAWN = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+DRAWN = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 JPEG_SIDE = 256
 SIDES = (32, 64, 512)
 """Of the PNG files."""

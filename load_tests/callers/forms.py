@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from load_tests.pictures import Picture
+from load_tests.callers.pictures import Picture
 
 BOUNDARY = "rekindle-load-test"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"

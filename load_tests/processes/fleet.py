@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from load_tests.control_groups import Group, quota
+from load_tests.processes.control_groups import Group, quota
 from rekindle.child import Child, Command
 from rekindle.console import Console
 from rekindle.loopback import HOST, free_ports

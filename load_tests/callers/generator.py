@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from load_tests import samples
-from load_tests.cpu_times import recording
-from load_tests.samples import Sample
+from load_tests.callers import samples
+from load_tests.callers.samples import Sample
+from load_tests.processes.cpu_times import recording
 
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+LOCUSTFILE = Path(__file__).parent.with_name("locustfile.py")
 CPU_NAME = "generator"
 START_SECONDS = 90.0
 

@@ -1,0 +1,1 @@
+"""A replica as a queueing model: simulated, fitted to runs, told."""
