@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -29,6 +30,9 @@ START_SECONDS = 120.0
 SCRIPT = Path(__file__).with_name("post.lua")
 SETTLING_SECONDS = 0.3
 """After the one is woken and the others are stopped."""
+WAKING_SECONDS = 1
+"""Of load before a run that counts: who has stood still has lost its pace (BentoML learns from the times
+between requests how long to wait for a batch)."""
 
 
 class BenchError(Exception):
@@ -133,8 +137,21 @@ class Bench:
             _signal(child, signal.SIGCONT)
 
     def measure(self, round_: int, connections: int, body: Body, contender: Contender, seconds: int) -> Run:
-        """One run of wrk. Raises ChildFailedError, StopRequestedError."""
+        """One run of wrk, after one that does not count. Raises ChildFailedError, StopRequestedError."""
         self.wake(contender)
+        self._load(connections, body, contender, WAKING_SECONDS)
+        measured = self._load(connections, body, contender, seconds)
+        return Run(
+            contender=contender.name,
+            body=body.kind,
+            connections=connections,
+            round=round_,
+            resident_mb=round(tree_megabytes(self.children[contender.name].process.pid), 1),
+            **measured,
+        )
+
+    def _load(self, connections: int, body: Body, contender: Contender, seconds: int) -> dict[str, Any]:
+        """What post.lua found."""
         content, result = self.scratch / f"body.{body.kind}", self.scratch / "result.json"
         content.write_bytes(body.encode(self.picture))
         variables = {
@@ -145,16 +162,9 @@ class Bench:
         # One thread: wrk is far from its limit, and the cores belong to the servers.
         flags = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", f"-s{SCRIPT}"]
         self.supervisor.finish(Command("wrk", ["wrk", *flags, contender.predict_url], variables))
-        measured = json.loads(result.read_text())
+        found: dict[str, Any] = json.loads(result.read_text())
         result.unlink()
-        return Run(
-            contender=contender.name,
-            body=body.kind,
-            connections=connections,
-            round=round_,
-            resident_mb=round(tree_megabytes(self.children[contender.name].process.pid), 1),
-            **measured,
-        )
+        return found
 
 
 def _signal(child: Child, wanted: signal.Signals) -> None:
