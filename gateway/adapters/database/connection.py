@@ -30,13 +30,14 @@ class Database:
     def __init__(self, settings: DatabaseSettings) -> None:
         """Raises ConfigurationError for a URL that cannot work; connects only when first asked."""
         self.engine = make_engine(settings)
-        self._reading = self.engine.execution_options(is_reading=True)
+        self._reading = _of_one_moment(self.engine)
         self._threads = ThreadPoolExecutor(settings.connections, thread_name_prefix="database")
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`work(connection, …)`, which only reads, in a transaction of its own in a thread.
+        """`work(connection, …)`, which only reads, in a transaction of its own in a thread; all that it reads
+        is of one moment.
 
         Raises DatabaseError, or what `work` raises.
         """
@@ -56,6 +57,14 @@ class Database:
         """Wait for the transactions that run, then close every connection."""
         await asyncio.to_thread(self._threads.shutdown)
         self.engine.dispose()
+
+
+def _of_one_moment(engine: Engine) -> Engine:
+    """The engine for transactions that only read. SQLite's see one moment in any case; PostgreSQL's otherwise
+    see what others write between two statements."""
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    return engine.execution_options(is_reading=True)
 
 
 def transaction(engine: Engine, work: Callable[[Connection], T]) -> T:

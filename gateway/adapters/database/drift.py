@@ -107,9 +107,7 @@ def _values(state: DriftState) -> dict[str, Any]:
 def _standing(
     connection: Connection, model: str, version: int, limit: int
 ) -> tuple[DriftState, list[Window]]:
-    """The windows first: should a window be judged in between, the state knows of it and they do not."""
-    windows = _windows(connection, model, version, limit)
-    return _state(connection, model, version), windows
+    return _state(connection, model, version), _windows(connection, model, version, limit)
 
 
 def _windows(connection: Connection, model: str, version: int, limit: int) -> list[Window]:
