@@ -23,7 +23,7 @@ from contract.training import ProgressEvent, TrainingSpec
 from trainer import plots
 from trainer.arrays import FloatArray
 from trainer.config import Recipe
-from trainer.data import loading, uploads
+from trainer.dataset import loading, uploads
 from trainer.errors import DivergedError
 from trainer.evaluation.encoded import agreement_event, compare_decoders
 from trainer.evaluation.evaluate import evaluate, fit_temperature

@@ -16,7 +16,7 @@ import numpy as np
 from contract import layout
 from contract.card import Embedding, ModelCard
 from trainer.arrays import FloatArray
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import TrainerError
 from trainer.network import model
 from trainer.version.export import Exported, save_network

@@ -8,7 +8,7 @@ import keras
 
 from contract.image_spec import ImageSpec
 from contract.training import BackboneSpec, TrainingSpec
-from trainer.data.loading import TrainingData
+from trainer.dataset.loading import TrainingData
 from trainer.hardware import training_precision
 from trainer.network import model, transfer
 from trainer.network.scaling import scaling_of

@@ -16,9 +16,9 @@ from contract import layout
 from contract.training import Method, TrainingSpec
 from contract.values import Record, VersionNumber
 from trainer.config import PRESETS
-from trainer.data import uploads
-from trainer.data.folders import Folders
-from trainer.data.reading import File
+from trainer.dataset import uploads
+from trainer.dataset.folders import Folders
+from trainer.dataset.reading import File
 from trainer.errors import DataError, ParentError
 from trainer.version import stable
 

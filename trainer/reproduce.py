@@ -20,8 +20,8 @@ from contract.card import Lineage, ModelCard
 from contract.evaluation import Evaluation
 from contract.training import TrainingSpec
 from trainer.candidate import make_candidate
-from trainer.data import loading, uploads
-from trainer.data.folders import Folders
+from trainer.dataset import loading, uploads
+from trainer.dataset.folders import Folders
 from trainer.errors import DataError, ParentError, TrainerError
 from trainer.planning import Plan
 from trainer.progress import Reporter

@@ -23,7 +23,7 @@ from contract.values import now
 from trainer import networks
 from trainer.candidate import Fitted, make_candidate
 from trainer.config import recipe_for
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import BusyError, CancelledError, TrainerError
 from trainer.fitting.fit import EpochReport, Fit, Hooks, StepReport
 from trainer.hardware import begin, training_devices

@@ -12,7 +12,7 @@ from conftest import Workshop
 
 from contract import layout
 from trainer import completing
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import TrainerError
 from trainer.network import model
 from trainer.version import export

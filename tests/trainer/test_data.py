@@ -11,7 +11,7 @@ from drawing import COLOURS, draw_folder, picture
 from contract import images
 from contract.image_spec import ImageSpec
 from contract.layout import SplitShares, sha256_of, split_of
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import DataError
 
 pytestmark = pytest.mark.tensorflow  # numpy, which the gateway's environment lacks

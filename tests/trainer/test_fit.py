@@ -31,7 +31,7 @@ def _fit(data: Any, checkpoints: Path, hooks: Any = None, **changes: Any) -> Any
 @pytest.fixture(scope="module")
 def data(drawn_data: Path) -> Any:
     """The drawn dataset, decoded."""
-    from trainer.data.loading import load_training
+    from trainer.dataset.loading import load_training
 
     return load_training(drawn_data)
 

@@ -12,7 +12,7 @@ from learning import YELLOW, Service
 from contract.layout import UPLOADS, is_upload, sha256_of, walk_files
 from contract.training import RunState
 from trainer.__main__ import main
-from trainer.data.uploads import seen_by
+from trainer.dataset.uploads import seen_by
 from trainer.tuning.need import LEAST_FARTHEST
 
 pytestmark = pytest.mark.tensorflow

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from contract.image_spec import ImageSpec
-from trainer.data.loading import TrainingData
-from trainer.data.reading import Examples, joined
+from trainer.dataset.loading import TrainingData
+from trainer.dataset.reading import Examples, joined
 from trainer.tuning.lessons import PARENTS_SHARE, prepare
 from trainer.tuning.replay import Mixture
 

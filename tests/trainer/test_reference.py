@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contract.reference import CONFIDENCE_BINS, SAMPLE_ROWS
-from trainer.data.reading import Examples
+from trainer.dataset.reading import Examples
 from trainer.version.reference import profile_of
 
 pytestmark = pytest.mark.tensorflow

@@ -11,8 +11,8 @@ from learning import MODEL, Service
 from contract.image_spec import ImageSpec
 from contract.layout import is_upload
 from contract.training import ReplayRule
-from trainer.data import uploads
-from trainer.data.folders import Folders
+from trainer.dataset import uploads
+from trainer.dataset.folders import Folders
 from trainer.errors import DataError
 from trainer.planning import Plan
 from trainer.tuning.replay import Mixture, load_mixture

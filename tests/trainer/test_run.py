@@ -64,7 +64,7 @@ def test_the_card_states_what_the_version_is(finished: Workshop) -> None:
 
 def test_the_saved_model_answers_with_probabilities(finished: Workshop) -> None:
     """Both signatures give rows that sum to 1, and agree on pictures of the model's size."""
-    from trainer.data.loading import load_test
+    from trainer.dataset.loading import load_test
     from trainer.version.served import SavedVersion, read_card
 
     folder = finished.model.version(1)

@@ -18,7 +18,7 @@ processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from trainer.config import PRESETS  # noqa: E402
-from trainer.data.loading import load_training  # noqa: E402
+from trainer.dataset.loading import load_training  # noqa: E402
 from trainer.fitting.devices import Devices  # noqa: E402
 from trainer.fitting.fit import Fit  # noqa: E402
 from trainer.fitting.teaching import Teaching  # noqa: E402

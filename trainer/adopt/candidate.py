@@ -21,7 +21,7 @@ from trainer.adopt.answers import Answers, Kind, answers_of, check_scaling, outp
 from trainer.adopt.pictures import Pictures
 from trainer.arrays import FloatArray
 from trainer.candidate import PLOTS, software
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import DataError
 from trainer.evaluation.encoded import agreement_event, compare_decoders
 from trainer.evaluation.evaluate import evaluate, fit_temperature

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from contract.evaluation import Evaluation
 from contract.layout import SplitShares, write_atomically
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import TrainerError
 from trainer.evaluation.evaluate import evaluate, probabilities_csv
 from trainer.version.served import SavedVersion, read_card

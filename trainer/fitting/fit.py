@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from trainer.arrays import FloatArray
 from trainer.config import Recipe
-from trainer.data.loading import Examples
+from trainer.dataset.loading import Examples
 from trainer.errors import CancelledError
 from trainer.fitting.checkpoints import Checkpoints
 from trainer.fitting.devices import Devices

@@ -17,8 +17,8 @@ from contract.gate import GateDecision
 from contract.image_spec import ImageSpec
 from contract.training import TrainingSpec
 from trainer.arrays import FloatArray
-from trainer.data.loading import TrainingData
-from trainer.data.reading import Examples, File, joined, read_all, to_examples
+from trainer.dataset.loading import TrainingData
+from trainer.dataset.reading import Examples, File, joined, read_all, to_examples
 from trainer.evaluation.evaluate import calibration_bins, expected_calibration_error
 from trainer.gate import checks, latency
 from trainer.gate.checks import Evidence, Measured

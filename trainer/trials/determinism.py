@@ -20,7 +20,7 @@ import numpy as np
 
 from contract.image_spec import ImageSpec
 from trainer.config import PRESETS
-from trainer.data.loading import Examples, TrainingData
+from trainer.dataset.loading import Examples, TrainingData
 from trainer.trials.recipe import try_recipe
 
 SIDE, CLASSES = 32, 10

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import PRESETS, Recipe
-from trainer.data import loading
+from trainer.dataset import loading
 from trainer.errors import TrainerError
 from trainer.fitting.fit import EpochReport, Fit, Hooks
 from trainer.hardware import begin, training_devices, training_precision

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.arrays import FloatArray
-from trainer.data.reading import Examples, joined
+from trainer.dataset.reading import Examples, joined
 from trainer.fitting.teaching import Teaching
 from trainer.gate.noninferiority import Booleans
 from trainer.tuning.need import Recognised

@@ -14,9 +14,9 @@ from pathlib import Path
 from contract.card import SkippedFile
 from contract.image_spec import ImageSpec
 from contract.training import ReplayRule
-from trainer.data import loading, uploads
-from trainer.data.folders import Folders
-from trainer.data.reading import Examples, File, Progress, Read, deduplicated, read_all, to_examples
+from trainer.dataset import loading, uploads
+from trainer.dataset.folders import Folders
+from trainer.dataset.reading import Examples, File, Progress, Read, deduplicated, read_all, to_examples
 from trainer.errors import DataError
 from trainer.planning import Plan
 

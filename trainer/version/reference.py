@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contract import images
 from contract.reference import CONFIDENCE_BINS, QUANTILES, SAMPLE_ROWS, ReferenceProfile, ReferenceSample
 from trainer.arrays import FloatArray
-from trainer.data.reading import Examples
+from trainer.dataset.reading import Examples
 
 DECIMALS = 5
 """Kept of each number: a card is read at every start of a gateway."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contract import layout
 from contract.values import Record
-from trainer.data.reading import File
+from trainer.dataset.reading import File
 
 
 class UploadList(Record):

@@ -1,7 +1,7 @@
 """Files of labelled pictures: found, read, hashed, decoded, each content once.
 
-What a file is used for (split, replay, judgement) is decided by trainer.data.loading, trainer.tuning.replay
-and trainer.gate.judgement, which call this.
+What a file is used for (split, replay, judgement) is decided by trainer.dataset.loading,
+trainer.tuning.replay and trainer.gate.judgement, which call this.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a folder of class folders to arrays, with a report of what was left out.
 
-Where they lie is trainer.data.folders' business. Training reads train and validation only; the test pictures
-are opened by `load_test`, which the run calls once the candidate is frozen.
+Where they lie is trainer.dataset.folders' business. Training reads train and validation only; the test
+pictures are opened by `load_test`, which the run calls once the candidate is frozen.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from contract import images, layout
 from contract.card import DatasetProfile, SkippedFile
 from contract.image_spec import ImageSpec
-from trainer.data.folders import Folders
-from trainer.data.reading import Examples as Examples
-from trainer.data.reading import File, Progress, deduplicated, read_all, to_examples
+from trainer.dataset.folders import Folders
+from trainer.dataset.reading import Examples as Examples
+from trainer.dataset.reading import File, Progress, deduplicated, read_all, to_examples
 from trainer.errors import DataError
 
 MAX_NATIVE_SIDE = 96

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from contract import layout
 from contract.layout import Split
-from trainer.data.reading import File, list_files
+from trainer.dataset.reading import File, list_files
 from trainer.errors import DataError
 
 
