@@ -173,6 +173,7 @@ def capacity() -> Iterator[str]:
     """How many pods a rate needs."""
     result = _result("capacity")
     asked, worst = result["asked"], result["worst_error"]
+    at_cost = max(abs(check["p99_error_at_cost"]) for check in result["unseen"])
     yield "| images/s | model servers | gateways | p99 ms | what comes next |\n|---|---|---|---|---|"
     for each in result["table"]:
         if each["images_per_second"] in (100.0, 1000.0, 5000.0, 10000.0):
@@ -184,7 +185,8 @@ def capacity() -> Iterator[str]:
     yield (
         f"By a model of the queue, for servers of {asked['cpus']:g} CPU and p99 ≤ {asked['p99_ms']:g} ms. On "
         f"runs that it had not seen, the throughput was wrong by {worst['throughput']:.0%} at most; p99 by "
-        f"{worst['p99']:.0%}: [what that means](docs/load-tests.md#how-many-pods)."
+        f"{worst['p99']:.0%}, and by {at_cost:.0%} with what a call cost in each run: "
+        "[what that means](docs/load-tests.md#how-many-pods)."
     )
 
 
