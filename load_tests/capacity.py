@@ -157,16 +157,6 @@ def read(path: Path) -> tuple[list[Run], dict[str, Any]]:
     return [Run(**run) for run in found["runs"]], found
 
 
-def slower(replica: Replica, error: float) -> Replica:
-    """The replica, less the model's own error: what is planned with it holds if the model is that wrong."""
-    longer = 1 + error
-    return replace(
-        replica,
-        fixed_seconds=replica.fixed_seconds * longer,
-        each_seconds=replica.each_seconds * longer,
-    )
-
-
 def read_all(paths: Sequence[Path]) -> tuple[list[Run], dict[str, Any]]:
     """The runs of several comparisons, and the first document. Raises SystemExit for different shares."""
     found = [read(path) for path in paths]
@@ -206,7 +196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     unseen_lines = comparison.summarise(unseen)
     checks = fitting.checks(fitted, unseen_lines)
     throughput, p99 = fitting.worst(checks)
-    asked = slower(replace(fitted, cpus=min(1.0, options.cpus)), throughput)
+    # What is planned holds if the model is as wrong as it was on the unseen runs.
+    asked = replace(fitted, cpus=min(1.0, options.cpus)).dearer(1 + throughput)
     costs = costs_of(runs, 64)
     rows = [row(asked, costs, rate, options.p99) for rate in options.rate]
     target = hpa_target(asked, options.p99, options.least_replicas)

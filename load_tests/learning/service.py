@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from load_tests.learning.stores import Stores
-from load_tests.processes.stack import START_SECONDS, RunningStack
+from load_tests.processes.stack import RunningStack, running
 from rekindle.answers.training import Run
 from rekindle.client import Client
-from rekindle.console import Console
 from rekindle.loopback import free_ports
-from rekindle.supervisor import Supervisor
 from rekindle.topology import Stack
 
 
@@ -27,9 +24,8 @@ class _Learning(Stack):
         return {**super().gateway_variables, "GATEWAY_STORES__RUNS": str(self.data.parent / "runs")}
 
 
-@contextmanager
-def in_service(stores: Stores) -> Iterator[RunningStack]:
-    """Start model server and gateway, wait until they answer, stop them at the end."""
+def in_service(stores: Stores) -> AbstractContextManager[RunningStack]:
+    """Model server and gateway on those stores, on free ports."""
     http, grpc, rest = free_ports(3)
     stack = _Learning(
         models=stores.versions.store.resolve(),
@@ -38,14 +34,7 @@ def in_service(stores: Stores) -> Iterator[RunningStack]:
         grpc_port=grpc,
         rest_port=rest,
     )
-    with Supervisor(Console()) as supervisor:
-        supervisor.finish(stack.bootstrap)
-        model_server = supervisor.start(stack.model_server)
-        gateway = supervisor.start(stack.gateway)
-        supervisor.wait_until(stack.models_are_available, "Waiting for the model server", START_SECONDS)
-        supervisor.wait_until(stack.gateway_is_ready, "Waiting for the gateway", START_SECONDS)
-        with Client(stack.url) as client:
-            yield RunningStack(stack.url, gateway.process.pid, model_server.process.pid, client)
+    return running(stack)
 
 
 def correct(client: Client, model: str, label: str, content: bytes) -> None:

@@ -29,10 +29,19 @@ class RunningStack:
 
 @contextmanager
 def running_stack(models: Path) -> Iterator[RunningStack]:
-    """Start model server and gateway on a model store, wait until they answer, stop them at the end."""
+    """Model server and gateway on a model store, on free ports."""
     http, grpc, rest = free_ports(3)
-    with tempfile.TemporaryDirectory(prefix="rekindle-") as data, Supervisor(Console()) as supervisor:
-        stack = Stack(models.resolve(), Path(data), http, grpc, rest)
+    with (
+        tempfile.TemporaryDirectory(prefix="rekindle-") as data,
+        running(Stack(models.resolve(), Path(data), http, grpc, rest)) as stack,
+    ):
+        yield stack
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[RunningStack]:
+    """Start model server and gateway, wait until they answer, stop them at the end."""
+    with Supervisor(Console()) as supervisor:
         supervisor.finish(stack.bootstrap)
         model_server = supervisor.start(stack.model_server)
         gateway = supervisor.start(stack.gateway)

@@ -146,10 +146,7 @@ def at_measured_cost(replica: Replica, line: Line) -> dict[str, float]:
     """
     measured = line.replica_cpus / line.images_per_second * line.images_per_batch
     cost = measured / replica.call_seconds(line.images_per_batch)
-    dearer = replace(
-        replica, fixed_seconds=cost * replica.fixed_seconds, each_seconds=cost * replica.each_seconds
-    )
-    p99 = simulate(dearer, line).p99_ms
+    p99 = simulate(replica.dearer(cost), line).p99_ms
     return {
         "call_cost": round(cost, 3),
         "p99_at_cost_ms": round(p99, 2),

@@ -16,7 +16,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from load_tests.callers.samples import percentile
 
@@ -44,6 +44,14 @@ class Replica:
     def call_seconds(self, images: float) -> float:
         """Of CPU, in the mean."""
         return self.fixed_seconds + self.each_seconds * images
+
+    def dearer(self, factor: float) -> Replica:
+        """The same, with calls that cost so many times the CPU."""
+        return replace(
+            self,
+            fixed_seconds=factor * self.fixed_seconds,
+            each_seconds=factor * self.each_seconds,
+        )
 
     @property
     def images_per_second(self) -> float:
