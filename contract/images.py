@@ -122,6 +122,11 @@ _EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 """Formats that are kept as they are when nothing is in them but the picture."""
 
 
+def bare_extension(data: bytes) -> str:
+    """The usual file extension of data that hold a picture and nothing else; else an empty string."""
+    return _EXTENSIONS[bare_pictures.kind_of(data)] if bare_pictures.is_bare(data) else ""
+
+
 def without_metadata(data: bytes) -> tuple[bytes, str]:
     """The picture without EXIF, GPS, XMP, comments or anything behind it; and its usual file extension.
 
@@ -131,9 +136,9 @@ def without_metadata(data: bytes) -> tuple[bytes, str]:
 
     Raises NotAnImageError.
     """
+    if extension := bare_extension(data):
+        return data, extension
     kind = bare_pictures.kind_of(data)
-    if bare_pictures.is_bare(data):
-        return data, _EXTENSIONS[kind]
     image = _open(data, MAX_PIXELS)
     try:
         upright = _oriented(image)

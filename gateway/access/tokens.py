@@ -55,11 +55,18 @@ class Tokens:
         self._looked_at = monotonic()
         self._stamp = self._stamp_now()
         self._callers = read(path)
+        self._shown: dict[str, Caller] = {}
 
     def authenticate(self, secret: str) -> Caller:
         """The caller whose token this is. Raises UnauthenticatedError."""
         self._follow()
-        digest = _digest(secret)
+        # A token that was right is looked up, not hashed, until the file changes; in memory, never written.
+        caller = self._shown.get(secret)
+        if caller is None:
+            caller = self._shown[secret] = self._known(_digest(secret))
+        return caller
+
+    def _known(self, digest: str) -> Caller:
         known = self._callers.get(digest)
         # The lookup is by a hash, which tells nothing of the secret; the comparison takes constant time.
         if known is None or not hmac.compare_digest(known[0], digest):
@@ -76,6 +83,7 @@ class Tokens:
         self._stamp = stamp
         try:
             self._callers = read(self._path)
+            self._shown.clear()
         except ConfigurationError as error:
             log.error("tokens stay as they were", extra={"reason": str(error)})
         else:

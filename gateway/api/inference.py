@@ -24,7 +24,7 @@ from gateway.api.schemas import guarded_responses
 from gateway.api.services import Services, services_of
 from gateway.api.tensors import InferenceRequest, OutputRequest, OutputTensor
 from gateway.errors import MalformedBodyError, TooLargeError
-from gateway.history.recorder import Remembered
+from gateway.history.preparing import Remembered
 from gateway.ids import new_id
 from gateway.rollouts.routing import Address
 from gateway.serving.decoding import Picture

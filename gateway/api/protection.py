@@ -85,7 +85,7 @@ class Protection:
         known = scope["caller"]
         scope["quota_of"] = None
         if path not in PROBES:
-            whose = address or "" if known in (None, ANYONE) else known.name
+            whose = address or "" if known is None or known is ANYONE else known.name
             if self._running >= self._at_once:
                 raise OverloadedError(f"{self._at_once} requests are running already; try again in a moment")
             self._guard.quotas.enter(whose)

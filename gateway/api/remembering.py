@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from gateway.api.access import caller_of
 from gateway.api.services import Services
-from gateway.history.recorder import Remembered
+from gateway.history.preparing import Remembered
 from gateway.serving.decoding import Picture
 from gateway.serving.prediction import Prediction
 

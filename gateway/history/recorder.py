@@ -1,55 +1,36 @@
 """Predictions on their way to the history, off the hot path and in batches.
 
-`remember` only appends to a list. A task takes what has gathered, prepares it in a thread (metadata
-removed, hashed, summed up), writes the files and then the rows. While the database is away the backlog
-grows to its bound; then the oldest are dropped, and counted: a prediction never fails, and never waits,
-because of its history.
+`remember` only appends to a list. A task takes what has gathered, prepares it a few at a time (metadata
+removed, hashed, summed up), and writes the files and then the rows in threads. While the database is away the
+backlog grows to its bound; then the oldest are dropped, and counted: a prediction never fails, and never
+waits, because of its history.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
-from contract import images, layout
-from contract.values import now
+from contract.images import ImageError
 from gateway.errors import DatabaseError, StoreError
+from gateway.history.preparing import Remembered, file_of, row_of
 from gateway.metrics import Metrics
 from gateway.ports.history import History, PictureFile, PictureStore, PredictionRow
 from gateway.settings import HistorySettings
 
 log = logging.getLogger(__name__)
 
-KEPT_CLASSIFICATIONS = 5
 BATCH = 1000
 """Predictions in one transaction: 20 ms on SQLite, and small enough not to hold up its readers."""
+YIELD_EVERY = 16
+"""After so many predictions prepared on the event loop, requests have their turn."""
 LONGEST_PAUSE_SECONDS = 2.0
 """Between two attempts while the database is away; what waits is written this soon after it is back."""
 CLOSING_SECONDS = 5.0
-
-
-@dataclass(slots=True)
-class Remembered:
-    """One prediction as the hot path leaves it: nothing of it is computed yet."""
-
-    id: str
-    model: str
-    version: int
-    role: str
-    labels: Sequence[str]
-    scores: Sequence[float]
-    filename: str | None
-    caller: str
-    request_id: str
-    seconds: float
-    picture: bytes | None
-    at: int = field(default_factory=lambda: math.floor(now().timestamp() * 1_000_000))
 
 
 class Recorder:
@@ -126,7 +107,7 @@ class Recorder:
             self._writing = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._waiting_bytes -= sum(len(item.picture or b"") for item in self._writing)
         try:
-            rows, files = await asyncio.to_thread(self._prepare, self._writing)
+            rows, files = await self._prepare(self._writing)
             await self._history.append(rows, files)
         except DatabaseError as error:
             if not self._is_failing:
@@ -147,26 +128,42 @@ class Recorder:
         self._metrics.history_backlog.set(self.backlog)
         return True
 
-    def _prepare(self, batch: Sequence[Remembered]) -> tuple[list[PredictionRow], list[PictureFile]]:
-        """In a thread: rows for the database, and the pictures, whose files are written here."""
-        rows, files = [], []
-        for item in batch:
-            file = self._keep(item.picture) if item.picture is not None else None
+    async def _prepare(self, batch: Sequence[Remembered]) -> tuple[list[PredictionRow], list[PictureFile]]:
+        """Rows for the database, and the pictures, each once, whose files are written here."""
+        rows: list[PredictionRow] = []
+        files: dict[str, PictureFile] = {}
+        for number, item in enumerate(batch, start=1):
+            file = await self._file_of(item.picture)
             if file is not None:
-                files.append(file)
-            rows.append(_row(item, None if file is None else file.sha256))
-        return rows, files
+                files[file.sha256] = file
+            rows.append(row_of(item, None if file is None else file.sha256))
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+        if lost := await asyncio.to_thread(self._put, files.values()):
+            self._metrics.history_pictures_dropped.inc(sum(row.picture in lost for row in rows))
+            rows = [row._replace(picture=None) if row.picture in lost else row for row in rows]
+        return rows, [file for file in files.values() if file.sha256 not in lost]
 
-    def _keep(self, content: bytes) -> PictureFile | None:
+    async def _file_of(self, content: bytes | None) -> PictureFile | None:
+        if content is None:
+            return None
         try:
-            bare, extension = images.without_metadata(content)
-            file = PictureFile(layout.sha256_of(bare), extension, bare)
-            self._pictures.put(file)
-        except (images.ImageError, StoreError) as error:
+            return await file_of(content)
+        except ImageError as error:
             log.warning("a picture is not kept", extra={"reason": str(error)})
             self._metrics.history_pictures_dropped.inc()
             return None
-        return file
+
+    def _put(self, files: Iterable[PictureFile]) -> set[str]:
+        """In a thread: write the files; the hashes of those that could not be written."""
+        lost = set()
+        for file in files:
+            try:
+                self._pictures.put(file)
+            except StoreError as error:
+                log.warning("a picture is not kept", extra={"reason": str(error)})
+                lost.add(file.sha256)
+        return lost
 
     async def aclose(self) -> None:
         """Write what waits, for a bounded while; the rest is counted as dropped."""
@@ -181,25 +178,3 @@ class Recorder:
         if self.backlog:
             log.error("predictions are missing in the history", extra={"count": self.backlog})
             self._metrics.history_dropped.inc(self.backlog)
-
-
-def _row(item: Remembered, picture: str | None) -> PredictionRow:
-    best = sorted(range(len(item.scores)), key=item.scores.__getitem__, reverse=True)[:KEPT_CLASSIFICATIONS]
-    top = [(item.labels[index], round(item.scores[index], 6)) for index in best]
-    return PredictionRow(
-        id=item.id,
-        at=item.at,
-        model=item.model,
-        version=item.version,
-        role=item.role,
-        label=top[0][0],
-        score=top[0][1],
-        margin=round(item.scores[best[0]] - item.scores[best[1]], 6) if len(best) > 1 else 1.0,
-        entropy=round(-sum(score * math.log(score) for score in item.scores if score > 0), 6),
-        classifications=top,
-        filename=item.filename,
-        caller=item.caller,
-        request_id=item.request_id,
-        milliseconds=round(item.seconds * 1000, 3),
-        picture=picture,
-    )

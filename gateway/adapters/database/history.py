@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     Column,
     Connection,
@@ -21,7 +21,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     select,
     tuple_,
     update,
@@ -30,7 +29,7 @@ from sqlalchemy.exc import IntegrityError
 
 from contract.values import now
 from gateway.adapters.database.connection import Database
-from gateway.adapters.database.inserting import insert_into
+from gateway.adapters.database.inserting import insert_into, insert_rows
 from gateway.adapters.database.tables import minutes, pictures, predictions
 from gateway.ports.history import (
     Cursor,
@@ -42,8 +41,8 @@ from gateway.ports.history import (
 )
 
 MICROSECONDS_A_MINUTE = 60_000_000
-_FIELDS = tuple(PredictionRow.__dataclass_fields__)
-_values_of = attrgetter(*_FIELDS)
+_FIELDS = PredictionRow._fields
+_JSON = _FIELDS.index("classifications")
 
 
 def shown_columns() -> list[Column[Any]]:
@@ -110,9 +109,12 @@ def _append(connection: Connection, rows: Sequence[PredictionRow], files: Sequen
         ]
         connection.execute(insert_into(connection, pictures).on_conflict_do_nothing(), kept)
     if rows:
-        values = [dict(zip(_FIELDS, _values_of(row), strict=True)) for row in rows]
-        connection.execute(insert(predictions), values)
+        insert_rows(connection, predictions, _FIELDS, [_as_stored(row) for row in rows])
         _roll_up(connection, rows)
+
+
+def _as_stored(row: PredictionRow) -> Sequence[Any]:
+    return *row[:_JSON], to_json(row[_JSON]).decode(), *row[_JSON + 1 :]
 
 
 def _append_new(connection: Connection, rows: Sequence[PredictionRow], files: Sequence[PictureFile]) -> None:
