@@ -33,6 +33,7 @@ class AccessSettings(Group):
     group_roles: Texts = ()
     """`group=role` pairs for people whom a proxy names; the group `*` is everyone."""
     requests_per_minute: int = Field(default=0, ge=0)
-    """Of one caller, counted by each gateway process; 0: no limit. Beyond it 429."""
+    """Of one caller, counted by each gateway process, up to a hundredth of them ahead; 0: no limit. Beyond it
+    429."""
     requests_at_once: int = Field(default=0, ge=0)
     """Of one caller, counted by each gateway process; 0: no limit. Beyond it 429."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from gateway_harness import RunningGateway, StartGateway
 
 from gateway.access import tokens as tokens_module
 from gateway.access.callers import Role
+from gateway.access.quotas import Quotas
 from gateway.access.tokens import NewToken, Tokens, create
 from gateway.api.protection import OPEN_PATHS, OPEN_PREFIXES
 from gateway.app import create_app
-from gateway.errors import ConfigurationError, UnauthenticatedError
+from gateway.errors import ConfigurationError, RateLimitedError, UnauthenticatedError
 from gateway.server import listen
 from gateway.settings import AccessSettings, ServerSettings, Settings
 
@@ -328,6 +330,25 @@ async def test_requests_a_minute(
     assert refused.json()["code"] == "rate_limited"
     assert (await gateway.client.get("/v1/models", headers=second)).status_code == 200
     assert (await gateway.client.get("/healthz", headers=first)).status_code == 200
+
+
+def admitted(quotas: Quotas, caller: str) -> int:
+    """Requests, one after the other, until one is refused."""
+    for number in itertools.count():
+        try:
+            quotas.enter(caller)
+        except RateLimitedError:
+            return number
+        quotas.leave(caller)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("per_minute", [7, 250, 6450])
+def test_what_is_counted_ahead_is_a_hundredth_at_most(per_minute: int) -> None:
+    """Never more than the quota, and no more than one part in a hundred fewer; each caller has its own."""
+    quotas = Quotas(AccessSettings(requests_per_minute=per_minute))
+    for caller in ("one", "other"):
+        assert per_minute * 0.99 < admitted(quotas, caller) <= per_minute
 
 
 async def test_requests_at_once(start_gateway: StartGateway, model_server: FakeModelServer) -> None:

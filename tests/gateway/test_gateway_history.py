@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from gateway_harness import RunningGateway, StartGateway
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from contract.layout import sha256_of
+from gateway.history.preparing import INLINE_BYTES
 from gateway.ids import new_id
 from load_tests.processes.postgresql import PostgreSQL
 
@@ -66,6 +69,35 @@ async def test_a_prediction_is_remembered_with_all_that_it_said(gateway: Running
     assert shown.json() == row
     kept = await gateway.client.get(f"/v1/predictions/{row['id']}/image")
     assert (kept.status_code, kept.headers["content-type"], kept.content) == (200, "image/png", picture(200))
+
+
+async def test_a_picture_that_cannot_be_written_costs_no_prediction(gateway: RunningGateway) -> None:
+    """Its row stays, without picture, and it is counted; the other pictures of the batch are kept."""
+    lost, kept = picture(200), picture(201)
+    root = gateway.services.settings.stores.pictures
+    root.mkdir(parents=True, exist_ok=True)
+    (root / sha256_of(lost)[:2]).write_text("a file where a folder should be")
+    answer = await gateway.predict(files=[("images", content) for content in (lost, kept, lost)])
+    ids = [told["id"] for told in answer.json()["predictions"]]
+    await predictions(gateway, 3)
+    found = [await gateway.client.get(f"/v1/predictions/{each}/image") for each in ids]
+    assert [image.status_code for image in found] == [404, 200, 404]
+    assert metric(gateway, "gateway_history_pictures_dropped_total") == 2
+
+
+async def test_large_pictures_and_metadata_are_prepared_alike(gateway: RunningGateway) -> None:
+    """What is too long for the event loop: a picture beyond its bytes, and one with a comment in it."""
+    noise = Image.frombytes("RGB", (200, 200), os.urandom(200 * 200 * 3))
+    large, commented = io.BytesIO(), io.BytesIO()
+    noise.save(large, "PNG")
+    noise.resize((16, 16)).save(commented, "JPEG", comment=b"taken at home")
+    assert len(large.getvalue()) > INLINE_BYTES > len(commented.getvalue())
+    answer = await gateway.predict(files=[("images", file.getvalue()) for file in (large, commented)])
+    first, second = (told["id"] for told in answer.json()["predictions"])
+    assert (await gateway.client.get(f"/v1/predictions/{first}/image")).content == large.getvalue()
+    shown = (await gateway.client.get(f"/v1/predictions/{second}/image")).content
+    assert shown.startswith(b"\xff\xd8")
+    assert b"taken at home" not in shown
 
 
 async def test_who_was_just_given_an_id_may_use_it(gateway: RunningGateway) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -150,6 +149,6 @@ def test_similarity_and_the_choice() -> None:
         for one in candidates[1:]
     ]
     assert worth[0] > worth[1]
-    same = [rows[0], dataclasses.replace(rows[1], picture=rows[0].picture)]
+    same = [rows[0], rows[1]._replace(picture=rows[0].picture)]
     assert len(diverse(ranked(same, "entropy"), 5)) == 1
     assert diverse([], 5) == []
