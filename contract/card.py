@@ -104,6 +104,8 @@ class ModelCard(Record):
     encoded_images: EncodedImages | None = None
     bfloat16_label_agreement: Share | None = None
     """The share of labels that a model server must find unchanged to compute in bfloat16; None: its own."""
+    int8_label_agreement: Share | None = None
+    """Likewise in 8-bit integers."""
     parameters: int = Field(ge=0)
     software: dict[str, str] = Field(default_factory=dict)
     lineage: Lineage | None = None

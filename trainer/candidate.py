@@ -32,6 +32,7 @@ from trainer.gate.judgement import Candidate, judge
 from trainer.network.model import Architecture
 from trainer.planning import Plan
 from trainer.progress import Reporter, read_events
+from trainer.version.activations import write_maxima
 from trainer.version.export import ALLOWED_BATCH_SIZES, Exported, export
 from trainer.version.reference import profile_of
 from trainer.version.reference_requests import REFERENCES, read_references, write_references
@@ -115,6 +116,7 @@ def _judge(
     served = SavedVersion(folder)
     validation = _evaluate("validation", fitted.data.validation, fitted, served)
     _bring_references(fitted, served, validation.probabilities, folder, reporter)
+    write_maxima(served, validation.examples.images, folder)
     test, skipped = _load_test(fitted, reporter)
     judged = _evaluate("test", test, fitted, served) if test else validation
     reporter.event(_metrics_event(judged.evaluation))

@@ -1,8 +1,8 @@
 """`trainer complete`: an older version gets what newer ones are born with, without being trained again.
 
-A signature that answers with the embedding, reference requests, by which a model server may compute in
-bfloat16, and a reference profile, from which the gateway measures drift. None of them changes what the
-version answers; for the signature, whose graph is written anew, that is checked.
+A signature that answers with the embedding, reference requests and the largest activations, by which a model
+server may compute in less than float32, and a reference profile, from which the gateway measures drift. None
+of them changes what the version answers; for the signature, whose graph is written anew, that is checked.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import keras
 import numpy as np
 
 from contract import layout
+from contract.activations import MAXIMA
 from contract.card import Embedding, ModelCard
 from trainer.arrays import FloatArray
 from trainer.dataset import loading
 from trainer.errors import TrainerError
 from trainer.network import model
+from trainer.version.activations import write_maxima
 from trainer.version.export import Exported, save_network
 from trainer.version.reference import profile_of
 from trainer.version.reference_requests import EXAMPLES, REFERENCES, write_references
@@ -49,6 +51,8 @@ def complete(version: Path, folder: Path) -> None:
         served = SavedVersion(version, card.output_name)
     if not (version / REFERENCES).is_file():
         write_references(card.model, card.image, served, said, version / REFERENCES, EXAMPLES)
+    if not (version / MAXIMA).is_file():
+        write_maxima(served, training.validation.images, version)
     if card.reference is None:
         test, _ = loading.load_test(folder, card.labels, card.image, seen=training.digests)
         split, examples = ("test", test) if len(test) else ("validation", training.validation)

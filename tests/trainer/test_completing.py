@@ -11,6 +11,7 @@ import pytest
 from conftest import Workshop
 
 from contract import layout
+from contract.activations import MAXIMA
 from trainer import completing
 from trainer.dataset import loading
 from trainer.errors import TrainerError
@@ -31,8 +32,10 @@ def test_an_older_version_gets_the_profile_of_a_training_run(
     shutil.copytree(finished.model.version(1), version)
     born = read_card(version)
     layout.write_atomically(version / layout.CARD, born.model_copy(update={"reference": None}).to_json())
+    (version / MAXIMA).unlink()
     completing.complete(version, finished.data)
     completed = read_card(version)
+    assert (version / MAXIMA).read_bytes() == (finished.model.version(1) / MAXIMA).read_bytes()
     assert (version / REFERENCES).stat().st_size > 0
     assert completed.reference is not None
     assert born.reference is not None

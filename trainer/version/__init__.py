@@ -1,1 +1,1 @@
-"""A version's folder: how it is written and called, and what drift and bfloat16 are judged by."""
+"""A version's folder: how it is written and called, and what drift and precision are judged by."""

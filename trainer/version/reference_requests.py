@@ -1,6 +1,6 @@
 """Reference requests: inputs by which a model server judges whether it may compute in less precision.
 
-A version brings inputs of its own (model_server compares the labels in float32 and bfloat16 on them). They
+A version brings inputs of its own (model_server compares the labels in float32 and less on them). They
 are drawn, so that no picture of the dataset is copied into a version, from which nobody could delete it. The
 drawings are dead leaves: overlapping shapes whose sizes follow a power law, the usual stand-in for the
 statistics of natural images (Lee, Mumford and Huang, 2001; Baradad et al., "Learning to See by Looking at

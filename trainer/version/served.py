@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,10 @@ class SavedVersion:
         self._module = tf.saved_model.load(str(folder))  # keeps the variables alive
         self._signatures = self._module.signatures
         self._output = output
+
+    def signature(self, name: str) -> Any:
+        """A concrete function. Raises KeyError."""
+        return self._signatures[name]
 
     def probabilities(self, images: npt.NDArray[np.uint8]) -> FloatArray:
         """`serving_default`: uint8 [N, H, W, 3] → float32 [N, classes], rows sum to 1."""
