@@ -34,8 +34,9 @@ from model_server.runtime.interface import Servable
 from model_server.runtime.lite import LiteSettings
 from model_server.runtime.loading import SavedModelLoader
 from model_server.runtime.memory import MemoryGuard, give_back
-from model_server.runtime.precision import Decision, MixedPrecision
+from model_server.runtime.precision import Decision, Precisions
 from model_server.runtime.precision import Observer as PrecisionObserver
+from model_server.runtime.reduced import BFLOAT16, INT8
 from model_server.runtime.session import SessionSettings, Threads
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,8 @@ class ModelServer:
 
     def _precision_chosen(self, path: str, decision: Decision) -> None:
         found = decision.agreement
-        self.metrics.precision(path, decision.is_bfloat16, found.share if found else None)
+        share = found.share if found else None
+        self.metrics.precision(path, decision.precision, decision.is_chosen, share)
 
     def _grpc_front(self, predictor: Predictor, automatic_threads: int) -> GrpcFront:
         flags = self._flags
@@ -183,14 +185,15 @@ def _repository(flags: Flags, metrics: Metrics, precision_chosen: PrecisionObser
     sessions = SessionSettings(threads, Path(file) if file else None, flags.per_process_gpu_memory_fraction)
     iterations = max(1, flags.num_request_iterations_for_warmup) if flags.enable_model_warmup else 0
     memory = MemoryGuard() if flags.check_memory else None
-    precision = MixedPrecision(precision_chosen) if flags.mixed_precision else None
+    asked = [*([INT8] if flags.quantization else []), *([BFLOAT16] if flags.mixed_precision else [])]
+    precisions = Precisions(asked, precision_chosen) if asked else None
     return Repository(
         SavedModelLoader(
             sessions,
             flags.saved_model_tags.split(","),
             iterations,
             memory,
-            precision,
+            precisions,
             preferred_lite=_lite(flags, threads) if flags.prefer_tflite_model else None,
             flushes_caches=flags.flush_filesystem_caches,
             on_warmup=metrics.warmed_up,

@@ -128,6 +128,13 @@ class Flags:
         "bfloat16: compute in it",
         differs="only where the CPU has it and the labels of the version's reference requests stay",
     )
+    quantization: str = _flag(
+        "",
+        one_of("", "int8"),
+        "int8: compute convolutions in 8-bit integers where the CPU has them and the labels of the version's "
+        "reference requests stay; else --mixed_precision",
+        ours=True,
+    )
     prefer_tflite_model: bool = _flag(
         False,
         boolean,

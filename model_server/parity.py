@@ -66,8 +66,10 @@ METRICS = (
     Row("rekindle_model_server_batch_examples", OURS, "examples in one call into TensorFlow, by version"),
     Row("rekindle_model_server_queue_seconds", OURS, "seconds that a request waited for its call"),
     Row("rekindle_model_server_load_seconds", OURS, "seconds of a load, warm-up included, by outcome"),
-    Row("rekindle_model_server_bfloat16", OURS, "whether a version computes in bfloat16"),
-    Row("rekindle_model_server_bfloat16_label_agreement", OURS, "share of the labels that stay in it"),
+    Row(
+        "rekindle_model_server_precision", OURS, "whether a version computes in this precision below float32"
+    ),
+    Row("rekindle_model_server_label_agreement", OURS, "share of the labels that stay in it"),
 )
 """What Prometheus reads."""
 

@@ -16,15 +16,12 @@ from contract.layout import model_names
 from rekindle.console import Console
 from rekindle.loopback import HOST, free_ports, is_free
 from rekindle.supervisor import ChildFailedError, StopRequestedError, Supervisor
-from rekindle.topology import Stack
+from rekindle.topology import PRECISIONS, Stack
 
 START_SECONDS = 300.0
 """How long a model server may take to load its models: a first TensorFlow import from a cold disk is slow."""
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "ship.jpg"
-
-
-PRECISIONS = ("bfloat16", "float32")
 
 
 class CannotStartError(Exception):
@@ -88,7 +85,7 @@ def parse(arguments: Sequence[str] | None = None) -> Stack:
         _add_option(parser, name, default)
     _add_option(parser, "models", "models")
     _add_option(parser, "data", "data")
-    _add_option(parser, "precision", "bfloat16")
+    _add_option(parser, "precision", "int8")
     options = parser.parse_args(arguments)
     ports = (options.http_port, options.grpc_port, options.rest_port)
     free = iter(free_ports(len(ports)))

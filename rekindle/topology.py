@@ -17,6 +17,14 @@ MONITORING = Path(__file__).with_name("monitoring.config")
 """Without it a model server has no metrics, TensorFlow Serving's own habit."""
 
 
+PRECISIONS: dict[str, dict[str, str]] = {
+    "int8": {"quantization": "int8", "mixed_precision": "bfloat16"},
+    "bfloat16": {"mixed_precision": "bfloat16"},
+    "float32": {},
+}
+"""The model server's flags: what is tried first may be refused, and then the next one is tried."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """Where the stack finds its models and listens."""
@@ -27,8 +35,8 @@ class Stack:
     http_port: int
     grpc_port: int
     rest_port: int
-    precision: str = field(default="bfloat16", kw_only=True)
-    """In which the model server computes: bfloat16 where the CPU has it and the labels stay, or float32."""
+    precision: str = field(default="int8", kw_only=True)
+    """In which the model server computes where the CPU has it and the labels stay, one of PRECISIONS."""
 
     @property
     def url(self) -> str:
@@ -72,9 +80,7 @@ class Stack:
             "file_system_poll_wait_seconds": 1,
             "monitoring_config_file": MONITORING,
         }
-        if self.precision != "float32":
-            flags["mixed_precision"] = self.precision
-        arguments = [f"--{flag}={value}" for flag, value in flags.items()]
+        arguments = [f"--{flag}={value}" for flag, value in {**flags, **PRECISIONS[self.precision]}.items()]
         return Command("model server", [sys.executable, "-m", "model_server", *arguments])
 
     def models_are_available(self) -> bool:

@@ -1,9 +1,10 @@
 """The model server beside the raw TensorFlow call: `python -m load_tests.model_server.bench`.
 
-Children serve the bundled model: as it is, without merging, without the export's folding and freezing, and in
-bfloat16; another one calls TensorFlow in a loop, and a last one answers without a model. They are asked in
-turns on one machine in one run. The client is h2load, which needs next to nothing of the cores that it shares
-with what it measures. Prints tables and writes every figure to load_tests/results/model_server.json.
+Children serve the bundled model: as it is, without merging, without the export's folding and freezing, in
+bfloat16 and in 8-bit integers; another one calls TensorFlow in a loop, and a last one answers without a
+model. They are asked in turns on one machine in one run. The client is h2load, which needs next to nothing
+of the cores that it shares with what it measures. Prints tables and writes every figure to
+load_tests/results/model_server.json.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SIDE = 32
 CLASSES = 10
 REST_MS = 0.5
 """Between two raw calls: about what client and gRPC take between two requests of one connection."""
-CONTENDERS = ("merging", "alone", "unfolded", "bfloat16")
+CONTENDERS = ("merging", "alone", "unfolded", "bfloat16", "int8")
 """As it is; and with one thing changed."""
 
 
@@ -121,9 +122,9 @@ def table(found: dict[tuple[str, int, int], Run]) -> Iterator[str]:
     """Markdown: each load, the server, the server with one thing changed, the raw call on one thread."""
     yield (
         "| images a request | connections | images/s | p50, p99 ms | without merging | without folding "
-        "| in bfloat16 | raw | of raw |"
+        "| in bfloat16 | in int8 | raw | of raw |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for batch, connections in LOADS:
         ours, *others = (found[name, batch, connections] for name in CONTENDERS)
         raw = found["raw", batch, 1]
@@ -172,7 +173,8 @@ def start(stack: ExitStack, model: str, base_path: Path, version: Path) -> dict[
         "merging": (base_path, ()),
         "alone": (base_path, ("--merge_waiting_requests=false",)),
         "unfolded": (folder / "unfolded", ()),
-        "bfloat16": (folder / "bfloat16", ("--mixed_precision=bfloat16",)),
+        "bfloat16": (folder / "reduced", ("--mixed_precision=bfloat16",)),
+        "int8": (folder / "reduced", ("--quantization=int8",)),
     }
     return {
         name: stack.enter_context(child(f"--model_name={model}", f"--model_base_path={path}", *more))

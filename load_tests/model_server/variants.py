@@ -1,7 +1,7 @@
-"""The bundled version without its export's work, and one to be served in bfloat16, for bench.py.
+"""The bundled version without its export's work, and one to be served in less than float32, for bench.py.
 
 `python -m load_tests.model_server.variants VERSION FOLDER` writes FOLDER/unfolded/1, FOLDER/frozen/1 and
-FOLDER/bfloat16/1. A process of its own, so that the bench itself holds no TensorFlow.
+FOLDER/reduced/1. A process of its own, so that the bench itself holds no TensorFlow.
 """
 
 from __future__ import annotations
@@ -56,21 +56,41 @@ def _frozen(function: Callable[[Any], Any], pixels: Any) -> Callable[[Any], Any]
     return lambda images: frozen(images)[0]
 
 
-def write_for_bfloat16(version: Path, folder: Path) -> None:
-    """A copy that is served in bfloat16 wherever the CPU has it, whatever the labels: speed is measured.
+def write_for_less(version: Path, folder: Path) -> None:
+    """A copy that is served in less than float32 where the CPU can, whatever the labels: speed is measured.
 
     Its reference inputs are noise, and its card asks for no agreement.
     """
     shutil.copytree(version, folder)
-    allow_bfloat16(folder)
+    allow_less(folder)
 
 
-def allow_bfloat16(folder: Path) -> None:
-    """Let a version with a card be served in bfloat16, whatever it says of noise."""
+def allow_less(folder: Path) -> None:
+    """Let a version with a card be served in less than float32, whatever it says of noise."""
     card = json.loads((folder / "model_card.json").read_text())
-    card["bfloat16_label_agreement"] = 0.0
+    card["bfloat16_label_agreement"] = card["int8_label_agreement"] = 0.0
     (folder / "model_card.json").write_text(json.dumps(card))
     _write_noise(folder / REFERENCES, card["image"]["height"], card["image"]["width"])
+
+
+def write_maxima(folder: Path, height: int, width: int) -> None:
+    """The largest activations on noise, as the trainer leaves those on pictures, for a network of its own."""
+    import numpy as np
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    from contract.activations import MAXIMA, ActivationMaxima
+
+    loaded = tf.saved_model.load(str(folder))
+    frozen = convert_variables_to_constants_v2(loaded.signatures["serving_default"])
+    relus = [operation for operation in frozen.graph.get_operations() if operation.type == "Relu"]
+    with frozen.graph.as_default():
+        largest = tf.stack([tf.reduce_max(relu.outputs[0]) for relu in relus])
+    noise = np.random.default_rng(1).integers(0, 256, (BATCH, height, width, 3), np.uint8)
+    found = frozen.prune(frozen.inputs, largest)(tf.constant(noise)).numpy().tolist()
+    names = [relu.name.replace("Stateful", "").replace("PartitionedCall/", "") for relu in relus]
+    maxima = ActivationMaxima(examples=BATCH, maxima=dict(zip(names, found, strict=True)))
+    (folder / MAXIMA).write_bytes(maxima.to_json())
 
 
 def _write_noise(path: Path, height: int, width: int) -> None:
@@ -95,7 +115,7 @@ def main() -> None:
     version, folder = Path(sys.argv[1]), Path(sys.argv[2])
     write_unfolded(version, folder / "unfolded" / "1", is_frozen=False)
     write_unfolded(version, folder / "frozen" / "1", is_frozen=True)
-    write_for_bfloat16(version, folder / "bfloat16" / "1")
+    write_for_less(version, folder / "reduced" / "1")
 
 
 if __name__ == "__main__":

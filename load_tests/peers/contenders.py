@@ -34,7 +34,7 @@ class Setting:
     @property
     def precision(self) -> str:
         """Of our model server: what `make run` has, or the peers' where both serve the same file."""
-        return "float32" if self.models == self.peer_models else "bfloat16"
+        return "float32" if self.models == self.peer_models else "int8"
 
     @property
     def peer_version(self) -> Path:

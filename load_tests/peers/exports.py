@@ -2,8 +2,8 @@
 
 * plain: the bundled network as it was trained, normalisations and variables: what a peer would be given.
 * small: about 1 M weights and 80 MFLOP with random weights, so that the path counts more than the network;
-  frozen as the trainer's export is, and plain. The frozen one may be served in bfloat16, as a trained one is
-  whose labels agree: random weights have no labels to agree about.
+  frozen as the trainer's export is, and plain. The frozen one may be served in 8-bit integers, as a trained
+  one is whose labels agree: random weights have no labels to agree about.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main() -> None:
 
     import keras
 
-    from load_tests.model_server.variants import allow_bfloat16, write_network
+    from load_tests.model_server.variants import allow_less, write_maxima, write_network
 
     version, model = Path(sys.argv[1]), sys.argv[2]
     card = json.loads((version / CARD).read_text())
@@ -96,7 +96,9 @@ def main() -> None:
         shutil.rmtree(store, ignore_errors=True)
         write_network(network, card, folder, is_frozen=is_frozen)
         shutil.copy(version / CARD, folder / CARD)
-    allow_bfloat16(ModelPaths(made.small, model).version(1))
+    small_version = ModelPaths(made.small, model).version(1)
+    allow_less(small_version)
+    write_maxima(small_version, image["height"], image["width"])
 
 
 if __name__ == "__main__":

@@ -110,16 +110,16 @@ class Metrics:
             registry=self._own,
         )
 
-        self._is_bfloat16 = Gauge(
-            f"{prefix}_bfloat16",
-            "Of each version loaded with --mixed_precision: 1 if it computes in bfloat16, 0 if in float32.",
-            ("model_path",),
+        self._precision = Gauge(
+            f"{prefix}_precision",
+            "Of each version and each precision below float32 that was tried: 1 if it computes in it.",
+            ("model_path", "precision"),
             registry=self._own,
         )
         self._label_agreement = Gauge(
-            f"{prefix}_bfloat16_label_agreement",
-            "Share of the reference inputs that get the same label in bfloat16 as in float32.",
-            ("model_path",),
+            f"{prefix}_label_agreement",
+            "Share of the reference inputs that get the same label in this precision as in float32.",
+            ("model_path", "precision"),
             registry=self._own,
         )
 
@@ -181,11 +181,11 @@ class Metrics:
         self._load_latency.add(path, amount=int(seconds * 1e6))
         self._load_seconds.labels(model, code.name).observe(seconds)
 
-    def precision(self, path: str, is_bfloat16: bool, label_agreement: float | None) -> None:
-        """A version computes in bfloat16 or stays in float32; None where nothing was compared."""
-        self._is_bfloat16.labels(path).set(is_bfloat16)
+    def precision(self, path: str, precision: str, is_chosen: bool, label_agreement: float | None) -> None:
+        """A version computes in this precision, or does not; None where nothing was compared."""
+        self._precision.labels(path, precision).set(is_chosen)
         if label_agreement is not None:
-            self._label_agreement.labels(path).set(label_agreement)
+            self._label_agreement.labels(path, precision).set(label_agreement)
 
     def totals(self) -> dict[str, int]:
         """How many requests were answered, and how many are not yet: for the last line of the log."""

@@ -18,7 +18,7 @@ from model_server.runtime import lite, page_cache, warmup
 from model_server.runtime.interface import Servable
 from model_server.runtime.lite import LiteSettings
 from model_server.runtime.memory import MemoryGuard
-from model_server.runtime.precision import MixedPrecision
+from model_server.runtime.precision import Precisions
 from model_server.runtime.session import SessionSettings, session_options
 
 WarmupObserver = Callable[[str, Code, float], None]
@@ -38,7 +38,7 @@ class SavedModelLoader:
         tags: Sequence[str] = ("serve",),
         warmup_iterations: int = 1,
         memory: MemoryGuard | None = None,
-        precision: MixedPrecision | None = None,
+        precisions: Precisions | None = None,
         *,
         preferred_lite: LiteSettings | None = None,
         flushes_caches: bool = True,
@@ -47,12 +47,12 @@ class SavedModelLoader:
         """`tags` choose the meta graph; a warm-up request is replayed `warmup_iterations` times, 0: not.
 
         `memory` refuses what does not fit; without one everything is tried.
-        `precision` chooses between float32 and bfloat16; without one it is float32.
+        `precisions` chooses between float32 and less; without one it is float32.
         With `preferred_lite`, a version that has a TF Lite model is served from that.
         `flushes_caches`: the kernel forgets the files that were read.
         """
         self._memory = memory
-        self._precision = precision
+        self._precisions = precisions
         self._preferred_lite = preferred_lite
         self._flushes_caches = flushes_caches
         self._on_warmup = on_warmup
@@ -109,8 +109,8 @@ class SavedModelLoader:
                 # A user who says how many operations run at a time gets the pool for every run.
                 hands_over = bool(self._sessions.threads.inter_op or self._sessions.config_file)
                 make_load = partial(loader, tags=self._tags, hands_over=hands_over)
-                if self._precision is None:
+                if self._precisions is None:
                     self._load = make_load(options)
                 else:
-                    self._load = self._precision.chooser(make_load, options, self._reserve)
+                    self._load = self._precisions.chooser(make_load, options, self._reserve)
             return self._load

@@ -16,8 +16,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-FLOAT, UINT8, INT8, BOOL, INT32, BFLOAT16 = 1, 4, 6, 10, 3, 14
-"""types.proto."""
+from model_server.runtime.graph_bodies import (
+    BFLOAT16,
+    BOOL,
+    FLOAT,
+    INT8,
+    INT32,
+    UINT8,
+    Body,
+    bodies,
+    name_of,
+)
 
 _EXACT = frozenset({UINT8, INT8, BOOL})
 """Types whose every value is a bfloat16 number."""
@@ -28,28 +37,22 @@ _MOVES = frozenset({"Identity", "EnsureShape", "ExpandDims", "Pad", "Reshape", "
 _PRODUCTS = frozenset(
     {"BatchMatMul", "BatchMatMulV2", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Einsum", "MatMul"}
 )
-_OUTPUTS = {"Cast": "y", "ConcatV2": "output", "Const": "output", "Sub": "z"}
 
 
 def split_first_convolutions(meta_graph: Any) -> list[str]:
     """Rewrite a MetaGraphDef in place; the names of the convolutions that were rewritten."""
-    graph = meta_graph.graph_def
-    found = list(_Body(graph.node, is_function=False).split())
-    for function in graph.library.function:
-        found += _Body(function.node_def, is_function=True).split()
-    return found
+    return [name for body in bodies(meta_graph) for name in _Splitting(body).split()]
 
 
-@dataclass
-class _Body:
-    """The nodes of the main graph or of a function, where references to outputs look different."""
+@dataclass(frozen=True)
+class _Splitting:
+    """Of the first convolutions in one body."""
 
-    nodes: Any
-    is_function: bool
+    body: Body
 
     def split(self) -> Iterator[str]:
-        by_name = {node.name: node for node in self.nodes}
-        for node in list(self.nodes):
+        by_name = self.body.by_name()
+        for node in list(self.body.nodes):
             if _is_float_convolution(node) and not _is_after_product(node.input[0], by_name):
                 self._split(node, is_exact=_is_exact(node.input[0], by_name))
                 yield node.name
@@ -72,22 +75,19 @@ class _Body:
 
     def _concatenated(self, convolution: Any, role: str, parts: Sequence[str], axis: int) -> str:
         number = self._add(convolution, f"{role}_axis", "Const", [], dtype=INT32)
-        tensor = self.nodes[-1].attr["value"].tensor
+        tensor = self.body.nodes[-1].attr["value"].tensor
         tensor.dtype = INT32
         tensor.tensor_shape.SetInParent()
         tensor.int_val.append(axis)
         name = f"{role}_parts"
         joined = self._add(convolution, name, "ConcatV2", [*parts, number], T=FLOAT, Tidx=INT32)
-        self.nodes[-1].attr["N"].i = len(parts)
+        self.body.nodes[-1].attr["N"].i = len(parts)
         return joined
 
     def _add(self, convolution: Any, role: str, op: str, inputs: Sequence[str], **types: int) -> str:
         """A node beside the convolution; how its output is referred to."""
-        node = self.nodes.add(name=f"{convolution.name}/split/{role}", op=op, device=convolution.device)
-        node.input.extend(inputs)
-        for attribute, number in types.items():
-            node.attr[attribute].type = number
-        return f"{node.name}:{_OUTPUTS[op]}:0" if self.is_function else node.name
+        name = f"{convolution.name}/split/{role}"
+        return self.body.output(self.body.add(name, op, [*inputs], convolution.device, **types))
 
 
 def _is_float_convolution(node: Any) -> bool:
@@ -104,7 +104,7 @@ def _is_after_product(reference: str, by_name: Mapping[str, Any]) -> bool:
     """Whether what `reference` names was computed with weights already."""
     seen, waiting = set[str](), [reference]
     while waiting:
-        node = by_name.get(_name(waiting.pop()))
+        node = by_name.get(name_of(waiting.pop()))
         if node is None or node.name in seen:
             continue
         if node.op in _PRODUCTS:
@@ -116,12 +116,7 @@ def _is_after_product(reference: str, by_name: Mapping[str, Any]) -> bool:
 
 def _is_exact(reference: str, by_name: Mapping[str, Any]) -> bool:
     """Whether every value there is a bfloat16 number, being cast from an integer of 8 bits."""
-    node = by_name.get(_name(reference))
+    node = by_name.get(name_of(reference))
     while node is not None and node.op in _MOVES:
-        node = by_name.get(_name(node.input[0]))
+        node = by_name.get(name_of(node.input[0]))
     return node is not None and node.op == "Cast" and node.attr["SrcT"].type in _EXACT
-
-
-def _name(reference: str) -> str:
-    """`name`, `name:0`, `name:output:0` and `^name` all name a node."""
-    return reference.removeprefix("^").split(":", 1)[0]

@@ -1,4 +1,4 @@
-"""--mixed_precision=bfloat16: who computes in it, and that nobody's answers suffer."""
+"""Precisions below float32: who computes in them, and that nobody's answers suffer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from model_servers import image_request, running, value_of
 from contract import tfserving_api as api
 from model_server.runtime import precision
 from model_server.runtime.agreement import REFERENCES
-from model_server.runtime.precision import Decision, MixedPrecision, cpu_computes_bfloat16
+from model_server.runtime.precision import Decision, Precisions
+from model_server.runtime.reduced import BFLOAT16, INT8, Load, Reduced, cpu_features
 from model_server.runtime.session import SessionSettings, session_options
 
 pytestmark = pytest.mark.tensorflow
 
 CARD = Path(__file__).parents[2] / "models" / "cifar10" / "1" / "model_card.json"
 SIDE = 8
+ABLE = BFLOAT16.features | INT8.features
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +79,9 @@ def decisions() -> list[Decision]:
 
 
 @pytest.fixture
-def mixed(decisions: list[Decision]) -> MixedPrecision:
+def mixed(decisions: list[Decision]) -> Precisions:
     """Decides as if this CPU could compute in bfloat16."""
-    return MixedPrecision(lambda path, decision: decisions.append(decision), lambda: True)
+    return Precisions([BFLOAT16], lambda path, decision: decisions.append(decision), lambda: ABLE)
 
 
 def noise(images: int) -> Any:
@@ -104,11 +106,11 @@ def write_references(version: Path, *batches: Any) -> None:
 def state_in_card(version: Path, agreement: float) -> None:
     """Let the version's card ask for that share."""
     card = json.loads(CARD.read_text())
-    card["bfloat16_label_agreement"] = agreement
+    card["bfloat16_label_agreement"] = card["int8_label_agreement"] = agreement
     (version / "model_card.json").write_text(json.dumps(card))
 
 
-def load(options: Any, rewrite: Callable[[Any], object] | None = None) -> precision.Load:
+def load(options: Any, rewrite: Callable[[Any], object] | None = None) -> Load:
     """Loads in float32."""
     from model_server.runtime.servable import loader
 
@@ -134,12 +136,12 @@ def scores(servable: Any, signature: str, images: Any) -> Any:
 def test_the_cpu_says_what_it_can(tmp_path: Path, text: str, expected: bool) -> None:
     """x86-64 and ARM name the instructions differently; other lines do not count."""
     (tmp_path / "cpuinfo").write_text(text)
-    assert cpu_computes_bfloat16(tmp_path / "cpuinfo") is expected
+    assert bool(cpu_features(tmp_path / "cpuinfo") & BFLOAT16.features) is expected
 
 
 def test_a_system_that_does_not_describe_its_cpu_has_none(tmp_path: Path) -> None:
     """No /proc/cpuinfo: float32."""
-    assert not cpu_computes_bfloat16(tmp_path / "cpuinfo")
+    assert not cpu_features(tmp_path / "cpuinfo")
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "floats"])
@@ -180,16 +182,16 @@ def test_a_cpu_without_bfloat16_serves_float32(
     version: Path, options: Any, decisions: list[Decision]
 ) -> None:
     """The version is not even loaded a second time, and the log says what is missing."""
-    mixed = MixedPrecision(lambda path, decision: decisions.append(decision), lambda: False)
+    mixed = Precisions([BFLOAT16], lambda path, decision: decisions.append(decision), frozenset)
     servable = load(options)(version)
-    assert mixed.choose(version, servable, lambda path: pytest.fail("loaded")) is servable
-    assert not decisions[0].is_bfloat16
+    assert mixed.choose(version, servable, lambda precision, path: pytest.fail("loaded")) is servable
+    assert not decisions[0].is_chosen
     assert "this CPU has none of amx_bf16" in decisions[0].reason
     assert scores(servable, "serving_default", noise(1)).shape == (1, 10)
 
 
 def test_bfloat16_serves_where_the_labels_stay(
-    version: Path, options: Any, mixed: MixedPrecision, decisions: list[Decision]
+    version: Path, options: Any, mixed: Precisions, decisions: list[Decision]
 ) -> None:
     """Loaded for real, with grappler's rewriting where this CPU has it; the figure decides."""
     images = noise(precision.LEAST_EXAMPLES)
@@ -197,7 +199,7 @@ def test_bfloat16_serves_where_the_labels_stay(
     state_in_card(version, 0.5)
     servable = mixed.chooser(load, options, lambda path: nullcontext())(version)
     agreement = decisions[0].agreement
-    assert decisions[0].is_bfloat16, decisions[0].reason
+    assert decisions[0].is_chosen, decisions[0].reason
     assert agreement is not None
     assert agreement.examples == precision.LEAST_EXAMPLES
     assert agreement.share >= 0.5
@@ -205,34 +207,35 @@ def test_bfloat16_serves_where_the_labels_stay(
 
 
 def test_labels_that_change_keep_float32(
-    version: Path, convolutional: Path, options: Any, mixed: MixedPrecision, decisions: list[Decision]
+    version: Path, convolutional: Path, options: Any, mixed: Precisions, decisions: list[Decision]
 ) -> None:
     """A candidate that answers otherwise, here with other weights, is closed; the first one goes on."""
     write_references(version, noise(precision.LEAST_EXAMPLES))
     servable = load(options)(version)
-    chosen = mixed.choose(version, servable, lambda path: load(options)(convolutional / "2"))
+    chosen = mixed.choose(version, servable, lambda precision, path: load(options)(convolutional / "2"))
     assert chosen is servable
-    assert not decisions[0].is_bfloat16
+    assert not decisions[0].is_chosen
     assert "below 99.80%" in decisions[0].reason
     assert scores(servable, "serving_default", noise(1)).shape == (1, 10)
 
 
-def test_the_card_states_how_many_labels_have_to_stay(version: Path) -> None:
+@pytest.mark.parametrize("reduced", [BFLOAT16, INT8], ids=lambda reduced: reduced.name)
+def test_the_card_states_how_many_labels_have_to_stay(version: Path, reduced: Reduced) -> None:
     """Its figure holds; a card without one, none, or one that cannot be read leave the default."""
-    assert precision.least_agreement(version) == precision.LEAST_AGREEMENT
+    assert precision.least_agreement(reduced, version) == reduced.least_agreement
     state_in_card(version, 0.97)
-    assert precision.least_agreement(version) == 0.97
+    assert precision.least_agreement(reduced, version) == 0.97
     shutil.copy(CARD, version / "model_card.json")
-    assert precision.least_agreement(version) == precision.LEAST_AGREEMENT
+    assert precision.least_agreement(reduced, version) == reduced.least_agreement
     (version / "model_card.json").write_text("{")
-    assert precision.least_agreement(version) == precision.LEAST_AGREEMENT
+    assert precision.least_agreement(reduced, version) == reduced.least_agreement
 
 
 @pytest.mark.parametrize(("repeated", "counted"), [(0, 0), (3, 200)])
 def test_too_few_references_keep_float32(
     version: Path,
     options: Any,
-    mixed: MixedPrecision,
+    mixed: Precisions,
     decisions: list[Decision],
     repeated: int,
     counted: int,
@@ -241,20 +244,20 @@ def test_too_few_references_keep_float32(
     if repeated:
         write_references(version, *[noise(200)] * repeated)
     servable = load(options)(version)
-    assert mixed.choose(version, servable, load(options)) is servable
+    assert mixed.choose(version, servable, lambda precision, path: load(options)(path)) is servable
     assert decisions[0].reason.startswith(f"{counted} different reference inputs")
 
 
 @pytest.mark.parametrize("failing", ["load", "request"])
 def test_a_failure_in_bfloat16_fails_no_load(
-    version: Path, options: Any, mixed: MixedPrecision, decisions: list[Decision], failing: str
+    version: Path, options: Any, mixed: Precisions, decisions: list[Decision], failing: str
 ) -> None:
     """Whatever goes wrong with the second session or with a reference, float32 serves."""
     (version / REFERENCES).parent.mkdir(exist_ok=True)
     (version / REFERENCES).write_bytes(b"no record" * 9 if failing == "request" else b"")
-    candidate = load(options) if failing == "request" else lambda path: load(options)(path / "nowhere")
+    lying = version if failing == "request" else version / "nowhere"
     servable = load(options)(version)
-    assert mixed.choose(version, servable, candidate) is servable
+    assert mixed.choose(version, servable, lambda precision, path: load(options)(lying)) is servable
     assert decisions[0].reason.startswith("bfloat16 fails: ServingError")
 
 
@@ -267,4 +270,4 @@ def test_the_server_answers_and_shows_what_was_chosen(
     with running(*flags) as server:
         assert value_of(server.call(api.PREDICT, image_request(), api.PredictResponse)) == 1
         exposition = server.server.metrics.exposition().decode()
-    assert f'rekindle_model_server_bfloat16{{model_path="{path}"}} 0.0' in exposition
+    assert f'rekindle_model_server_precision{{model_path="{path}",precision="bfloat16"}} 0.0' in exposition

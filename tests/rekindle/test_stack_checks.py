@@ -127,7 +127,7 @@ def test_the_children_listen_on_loopback_and_share_a_store(tmp_path: Path) -> No
     }
     flags = set(stack.model_server.arguments[3:])
     assert {"--port=2", "--rest_api_port=3", "--bind_address=127.0.0.1"} < flags
-    assert "--mixed_precision=bfloat16" in flags
+    assert {"--quantization=int8", "--mixed_precision=bfloat16"} < flags
     assert f"--model_config_file={tmp_path}/config/models.config" in flags
 
 
@@ -136,12 +136,16 @@ def test_the_picture_of_the_curl_line_is_there() -> None:
     assert stack_module.PICTURE.is_file()
 
 
-def test_the_precision_may_be_float32_and_nothing_else(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("precision", "asked"), [("float32", []), ("bfloat16", ["--mixed_precision=bfloat16"])]
+)
+def test_another_precision_may_be_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], precision: str, asked: list[str]
 ) -> None:
-    """float32 leaves the flag out; a word that is none is refused with those that are."""
-    stack = Stack(tmp_path, tmp_path / "data", 1, 2, 3, precision="float32")
-    assert not [flag for flag in stack.model_server.arguments if "mixed_precision" in flag]
+    """float32 leaves the flags out; a word that is none is refused with those that are."""
+    stack = Stack(tmp_path, tmp_path / "data", 1, 2, 3, precision=precision)
+    names = ("--mixed_precision", "--quantization")
+    assert [flag for flag in stack.model_server.arguments if flag.startswith(names)] == asked
     with pytest.raises(SystemExit):
         parse(["--precision", "float16"])
-    assert "bfloat16, float32" in capsys.readouterr().err
+    assert "int8, bfloat16, float32" in capsys.readouterr().err
