@@ -43,8 +43,8 @@ class Recipe:
     cutout: int = 10
     """Side in pixels of the square that is blanked; at most a third of the picture."""
     reference_requests: int = 2048
-    """Drawn inputs that the version brings along, so that a model server may prove a lower precision harmless:
-    it asks for 2,000 different ones. 0 brings none."""
+    """Drawn inputs that the version brings along, so that a model server may prove that a lower precision
+    does no harm: it asks for 2,000 different ones. 0 brings none."""
     patience: int = 20
     """Epochs without a better validation accuracy after which the fit stops early. Generous, because the
     accuracy wavers while the rate is high and climbs when it falls to 0."""
