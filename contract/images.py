@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import sqrt
 from operator import mul
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from contract import bare_pictures
 from contract.image_spec import ImageSpec
@@ -242,6 +242,9 @@ def _drafted(image: Image.Image, wanted: int) -> Image.Image:
 def _oriented(image: Image.Image) -> Image.Image:
     """Turn the picture upright by its EXIF orientation; a broken EXIF block counts as none."""
     try:
+        image.load()  # of a PNG the block may come after the pixels
+        if ExifTags.Base.Orientation not in image.getexif():
+            return image  # `exif_transpose` would copy the pixels
         return ImageOps.exif_transpose(image)
     except (OSError, TypeError, ValueError, KeyError, SyntaxError, ZeroDivisionError):
         return image

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from gateway.access.callers import ANYONE, Caller
@@ -71,6 +72,7 @@ class Guard:
             raise ForeignOriginError(f"a page of {origin[:80]!r} may not write here")
 
 
+@lru_cache(maxsize=256)  # a Host header is looked at on every request, and is nearly always the same
 def is_loopback(host: str) -> bool:
     """True for loopback's addresses and `localhost`."""
     try:

@@ -75,6 +75,8 @@ class BatchQueue:
         loop = asyncio.get_running_loop()
         self._refuse_if_late(len(images), deadline - loop.time())
         ticket = Ticket(served, images, deadline, loop)
+        if not self._lines:
+            self._pace.entered(ticket.entered_at)
         self._under_way += len(images)
         self._enter(Slice(ticket, 0, len(images)))
         expiry = loop.call_at(deadline, ticket.expire)

@@ -7,12 +7,21 @@ KEPT = 0.8
 
 
 class Pace:
-    """Seconds an image, over the last pulls; the time in which nothing waited says nothing."""
+    """Seconds an image, over the last pulls; the time in which nothing waited says nothing.
+
+    What begins to wait in an empty queue counts too. Otherwise one long stop (of the process, or of its only
+    replica) would be remembered for good: so few are let in then that each pull takes them all.
+    """
 
     def __init__(self) -> None:
         self._seconds = 0.0
         self._images = 0.0
         self._waiting_since: float | None = None
+
+    def entered(self, now: float) -> None:
+        """Note that something waits, which did not before."""
+        if self._waiting_since is None:
+            self._waiting_since = now
 
     def pulled(self, images: int, now: float, *, is_any_left: bool) -> None:
         """Note a pull; `is_any_left`: something still waits after it."""

@@ -155,6 +155,37 @@ def test_the_pace_counts_only_while_something_waits() -> None:
     assert pace.seconds(25) == pytest.approx(0.8)
 
 
+def test_the_pace_counts_from_what_enters_an_empty_queue() -> None:
+    """And not again from what enters behind it."""
+    pace = Pace()
+    pace.entered(1.0)
+    pace.entered(3.0)
+    pace.pulled(4, 5.0, is_any_left=False)
+    assert pace.seconds(1) == pytest.approx(1.0)
+
+
+async def test_a_stop_is_forgotten_by_pulls_that_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five seconds of standing still, a queue that is emptied at once refuses nobody for long."""
+    clock = [0.0]
+    for module in ("gateway.serving.batching", "gateway.serving.tickets"):
+        monkeypatch.setattr(f"{module}.perf_counter", lambda: clock[0])
+    queue = a_queue(max_batch=16, max_queued=64)
+
+    async def round_trip(images: int, seconds: float) -> None:
+        requests = [submit(queue, b"x") for _ in range(images)]
+        await queued(queue, images)
+        clock[0] += seconds
+        batch = await queue.take()
+        batch.deliver(echo(batch))
+        await asyncio.gather(*requests)
+
+    await round_trip(4, 5.0)
+    assert queue._pace.seconds(1) == pytest.approx(1.25)
+    for _ in range(20):
+        await round_trip(4, 0.01)
+    assert queue._pace.seconds(1) < 0.02
+
+
 async def test_an_idle_replica_gets_the_first_image_at_once() -> None:
     """There is no timer: what arrives while a replica waits is pulled in the same breath."""
     queue = a_queue()
