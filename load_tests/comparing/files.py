@@ -16,6 +16,7 @@ from load_tests.comparing import comparison
 from load_tests.comparing.comparison import Line
 from load_tests.comparing.plan import Plan, Run
 from load_tests.comparing.plots import draw
+from load_tests.processes.fleet import PRECISION
 from load_tests.processes.machine import software
 
 
@@ -60,8 +61,8 @@ def report(found: dict[str, Any], lines: Sequence[Line], plots: str) -> str:
     used = ", ".join(f"{name} {version}" for name, version in found["software"].items() if name != "system")
     how = (
         f"Written by `make load-test` on {found['measured_at'][:10]}. Each replica has {settings['cpus']} "
-        f"CPUs; {settings['rounds']} rounds in shuffled order, {settings['seconds']:g} s a run after "
-        f"{settings['warm_up']:g} s of warm-up; medians. "
+        f"CPUs and computes in {PRECISION}; {settings['rounds']} rounds in shuffled order, "
+        f"{settings['seconds']:g} s a run after {settings['warm_up']:g} s of warm-up; medians. "
     )
     machine = f"{hardware['processor']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB; {used}. "
     paragraphs = [

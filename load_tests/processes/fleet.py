@@ -25,6 +25,8 @@ from rekindle.topology import Stack
 
 START_SECONDS = 300.0
 STARTING_CPUS = 1.0
+PRECISION = "float32"
+"""As on Kubernetes where no flag asks for less: the replicas are what is measured, not who calls them."""
 IMAGES = "rekindle_model_server_batch_examples_sum"
 MONITORING = 'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
 
@@ -116,7 +118,7 @@ def fleet(models: Path, count: int, cpus: float, console: Console) -> Iterator[F
 
 def _start(supervisor: Supervisor, models: Path, folder: Path, group: Group, number: int) -> Replica:
     http, grpc, rest = free_ports(3)
-    stack = Stack(models.resolve(), folder, http, grpc, rest)
+    stack = Stack(models.resolve(), folder, http, grpc, rest, precision=PRECISION)
     if number == 1:
         supervisor.finish(stack.bootstrap)
     command = stack.model_server
