@@ -1,7 +1,7 @@
 """How large the activations of a version become, for model servers that compute in 8-bit integers.
 
 Observed on pictures of the data, because drawn ones drive a network's early stages higher and its late ones
-less high than pictures do: with ranges from those, labels change two to three times as often.
+less high than pictures do: with ranges from those, more labels change.
 """
 
 from __future__ import annotations
