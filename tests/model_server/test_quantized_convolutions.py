@@ -169,7 +169,8 @@ def test_a_plain_graph_refers_to_outputs_by_number(options: Any) -> None:
             return session.run("last:0", {"given:0": pixels})
 
     exact = said()
-    assert quantize_convolutions(meta_graph, {"first": 1.0, "last": float(exact.max())}) == ["Conv2D"]
+    # Twice what there is: processors without VNNI add two products in 16 bits, and saturate.
+    assert quantize_convolutions(meta_graph, {"first": 2.0, "last": float(exact.max())}) == ["Conv2D"]
     assert 0 < np.abs(said() - exact).max() < 0.05 * exact.max()
 
 
